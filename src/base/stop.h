@@ -1,0 +1,57 @@
+/*
+ * The stop report: the one file that prints errors (stop.c), in the fixed form of the manual:
+ *
+ *   *** STOP: 0x000000C2 BAD_POOL_CALLER (0x%016llX, 0x%016llX, 0x%016llX, 0x%016llX)
+ *   what: a sentence
+ *   block: 0x... size N tag Tset type Nonp
+ *   allocated at: FILE:LINE
+ *   freed at: FILE:LINE
+ *   detected at: FILE:LINE
+ *   damage: offset N, bytes xx xx (expected yy yy)
+ *   (hex dump rows)
+ *
+ * A report is built by the layer that found the violation, line by line, and given out whole.
+ * Nothing here allocates or takes a lock that the guarded code may hold.
+ */
+#ifndef RXPOOL_BASE_STOP_H
+#define RXPOOL_BASE_STOP_H
+
+#include "base/text.h"
+
+/* Codes and names: nt-level constants, kept here so that no NT header is needed below ex. */
+enum stop_code {
+    STOP_KMODE_EXCEPTION_NOT_HANDLED = 0x1E,
+    STOP_BAD_POOL_HEADER = 0x19,
+    STOP_SPECIAL_POOL = 0xC1,
+    STOP_BAD_POOL_CALLER = 0xC2,
+    STOP_DRIVER_VERIFIER = 0xC4,
+    STOP_KERNEL_MODE_HEAP_CORRUPTION = 0x13A,
+};
+
+#define STOP_TEXT_CAPACITY 4096
+
+struct stop_report {
+    uint32_t code;
+    uint64_t parameter[4];
+    struct text text;
+    char buffer[STOP_TEXT_CAPACITY];
+};
+
+/* Starts a report: writes the first line and the `what:` line. */
+void stop_begin(struct stop_report *r, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
+                uint64_t p4, const char *what);
+/* Adds `key: ` and leaves the value to the text_ calls on &r->text; stop_end_line ends the line. */
+struct text *stop_line(struct stop_report *r, const char *key);
+void stop_end_line(struct stop_report *r);
+/* Adds `key: FILE:LINE`. A NULL file is left out. */
+void stop_site(struct stop_report *r, const char *key, const char *file, uint32_t line);
+/*
+ * Gives the report out (stderr or report=FILE) and ends the process as a kernel would the machine;
+ * returns only under on_error=log, and then the caller goes on without touching the block.
+ * A violation found while a report is given out by the same thread prints one line and ends at once.
+ */
+void stop_commit(struct stop_report *r);
+/* "BAD_POOL_CALLER" for 0xC2; "UNKNOWN" for a code that this project never gives. */
+const char *stop_name(uint32_t code);
+
+#endif

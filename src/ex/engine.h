@@ -1,0 +1,94 @@
+/*
+ * The engine: accounts, heaps, slabs and spans under the documented names (pool.c) and under malloc.
+ * It knows keys and sizes, no rule of NT or POSIX, and never stops the process: it answers a verdict
+ * and its callers say what that means at their boundary.
+ */
+#ifndef RXPOOL_EX_ENGINE_H
+#define RXPOOL_EX_ENGINE_H
+
+#include "ex/layout.h"
+
+/* How sizes are laid out. POOL obeys the page rule; DENSE is the drop-in's. */
+enum class_layout { LAYOUT_POOL = 0, LAYOUT_DENSE = 1 };
+
+/* Largest size served from slabs; above it, spans of whole pages (accounted) in whole slabs (address space). */
+#define SLAB_BLOCK_MAX ((size_t)32768)
+
+#define ENGINE_ZERO 1u          /* the block's bytes are zero */
+#define ENGINE_CACHE_ALIGNED 2u /* the block starts on a cache line */
+#define ENGINE_NO_INSTALL 4u    /* do not make `alias` fast for the next call */
+
+/* An alias that is not an account key: bit 63 set, e.g. by the drop-in for a page of return addresses. */
+#define ENGINE_ALIAS ((uint64_t)1 << 63)
+
+/*
+ * Allocates `size` bytes for the account `key` (created at first use), 16-byte aligned, page-aligned from a
+ * page up; NULL when memory, the address range or limit= is exhausted. Unless told otherwise, further
+ * calls with `alias` (the key itself, or any value that the caller derives from it) are served by
+ * engine_alloc_fast. Size 0 is served as 1. The layout is DENSE for keys of type ACCOUNT_DENSE.
+ */
+void *engine_alloc(uint64_t alias, uint64_t key, size_t size, unsigned flags);
+/* The same at any power-of-two alignment. */
+void *engine_alloc_aligned(uint64_t key, size_t size, size_t alignment, unsigned flags);
+
+/* What a pointer is to the engine. */
+enum engine_verdict {
+    ENGINE_OK = 0,
+    ENGINE_FOREIGN,     /* in no pool: null, stack, global, mapped, another heap */
+    ENGINE_UNUSED,      /* in the range, in no slab in service (freed span, retired slab, metadata) */
+    ENGINE_INTERIOR,    /* inside a slab or span, not at the start of a block */
+    ENGINE_NOT_LIVE,    /* start of a block that is free (told where a side array knows, or strict) */
+    ENGINE_WRONG_TAG,
+};
+
+struct engine_block {
+    uintptr_t start;  /* of the block that holds the address */
+    size_t size;      /* usable bytes: the size class, or whole pages */
+    uint32_t tag;
+    uint32_t type;    /* ACCOUNT_ bits */
+    uint32_t account; /* id; 0 unknown */
+    uint32_t site;
+};
+
+/* Describes the block at or around `address` without touching it. `out` may be partly filled on a bad verdict. */
+enum engine_verdict engine_lookup(const void *address, struct engine_block *out);
+
+/* Frees a block. `tag` 0 means any. Not ENGINE_OK: nothing was done. */
+enum engine_verdict engine_free(void *block, uint32_t tag);
+
+/* Usable bytes of a live block; 0 for anything else. Cheap. */
+size_t engine_size(const void *block);
+/* Grows or shrinks a block where it lies: true when it now holds `size` usable bytes. */
+bool engine_resize(void *block, size_t size);
+
+/* Interns a copy of `name` (`length` bytes, no terminator needed) with `line` (0 for a module); 0 when full. */
+uint32_t engine_site(const char *name, size_t length, uint32_t line);
+/* Drops every alias with bit 63 set from every heap: after dlclose. */
+void engine_forget_aliases(void);
+/* Publishes blocks that the caller has freed but check still holds, on the account of `block`; deltas. */
+void engine_hold(const void *block, int64_t blocks, int64_t bytes, int64_t overhead);
+
+/* Gives all idle memory back now; returns the bytes given back. */
+size_t engine_trim(void);
+/* Raised IRQL: the thread's fast paths miss until it is lowered. */
+void engine_fast_paths(bool enabled);
+/* Walks every structure and checks every invariant that layout.h writes down; NULL when all hold, else
+ * a sentence that says which does not. With no call in flight. */
+const char *engine_walk(void);
+/* The first range's root; NULL before the first allocation. */
+const struct root *engine_root(void);
+/* Totals over all accounts, for mallinfo2 and limits. */
+struct engine_totals {
+    uint64_t live_blocks, live_bytes; /* block-rounded */
+    uint64_t mapped_bytes;            /* committed slabs */
+    uint64_t idle_bytes;              /* free, not yet given back */
+    uint64_t span_blocks, span_bytes;
+};
+void engine_totals(struct engine_totals *out);
+
+/* Register what describes a block of a layer above in a stop report (check does). */
+struct text;
+void engine_set_describe(void (*describe)(struct text *out, const void *address));
+void engine_describe(struct text *out, const void *address);
+
+#endif

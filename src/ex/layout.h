@@ -1,0 +1,210 @@
+/*
+ * The engine's data as it lies in memory. A monitor reads it from outside (another process, a core
+ * file), so every structure is fixed-width, versioned by the root record, and reached from it alone.
+ *
+ *   one range:
+ *   | root | slab descriptors, one for each 64 KiB of the range | metadata | guard | slabs ...      |
+ *   ^ base (64 KiB aligned)                                                         ^ base + first_slab
+ *
+ *   descriptor of pointer p = base + ROOT_SIZE + ((p - base) >> SLAB_SHIFT) * sizeof(struct slab)
+ *
+ * Everything that a block's user can reach lies after the guard; everything that the engine believes
+ * lies before it. Further ranges (limited address space) have their own root, chained by next_range;
+ * accounts, sites and heaps hang off the first root only.
+ */
+#ifndef RXPOOL_EX_LAYOUT_H
+#define RXPOOL_EX_LAYOUT_H
+
+#include <stdatomic.h>
+
+#include "base/base.h"
+
+#define LAYOUT_MAGIC "rxpool range v1\n" /* 16 bytes, no terminator */
+#define LAYOUT_VERSION 1u
+
+#define POOL_PAGE_SHIFT 12
+#define POOL_PAGE_SIZE ((size_t)1 << POOL_PAGE_SHIFT)
+#define SLAB_SHIFT 16
+#define SLAB_SIZE ((size_t)1 << SLAB_SHIFT)
+#define ROOT_SIZE POOL_PAGE_SIZE
+
+#define ACCOUNTS_MAX 65536u    /* ids 1..65535; 0 is none */
+#define ACCOUNT_OVERFLOW 1u    /* the account that further ones share */
+#define SITES_MAX 65536u       /* ids 1..65535; 0 is none */
+#define CHUNK_ACCOUNTS 256u    /* accounts in one chunk of a heap's counters */
+#define COUNTER_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)
+#define RANGES_MAX 64u
+
+/* Account type bits. Tables merge rows of one tag, pool type (paged or not) and site. */
+#define ACCOUNT_PAGED 1u
+#define ACCOUNT_EXECUTABLE 2u
+#define ACCOUNT_QUOTA 4u
+#define ACCOUNT_DENSE 8u /* the drop-in's blocks: denser classes, no page rule */
+
+/* key = tag | type << 32 | site << 40; bit 63 is never set in the key of an account. */
+#define ACCOUNT_KEY(tag, type, site)                                                               \
+    ((uint64_t)(uint32_t)(tag) | (uint64_t)(type) << 32 | (uint64_t)(site) << 40)
+
+struct root {
+    char magic[16];
+    uint32_t version;
+    uint32_t root_bytes, slab_bytes, account_bytes, heap_bytes, site_bytes; /* sizeof each */
+    uint64_t self;       /* address of this root */
+    uint64_t range_size; /* bytes reserved from self */
+    uint64_t slabs;      /* address of the descriptor array */
+    uint64_t slab_count; /* descriptors in the reservation */
+    uint64_t first_slab; /* index of the first slab that holds blocks */
+    _Atomic uint64_t slab_high; /* descriptors at or above it were never used: do not read them */
+    _Atomic uint64_t next_range; /* address of the next range's root, 0 for the last */
+    uint32_t number;             /* of this range, 0 for the first */
+    uint32_t pid_at_start;
+
+    /* In the first range's root only. */
+    uint64_t accounts; /* address of struct account[ACCOUNTS_MAX] */
+    uint64_t sites;    /* address of struct site[SITES_MAX] */
+    uint64_t shared_counters; /* address of struct counters[ACCOUNTS_MAX]: threads without a heap */
+    _Atomic uint32_t account_high; /* ids at or above it are unused */
+    _Atomic uint32_t site_high;
+    _Atomic uint64_t heaps; /* address of the newest heap; heap.next_heap chains the rest */
+    _Atomic uint64_t live_bytes;  /* slabs and spans in service, in bytes */
+    _Atomic uint64_t dirty_bytes; /* free but not yet given back */
+    _Atomic uint64_t foreign_frees; /* frees passed on because the block was not the pool's (drop-in) */
+    uint32_t by; /* enum options_by: what a row stands for */
+    uint32_t checked;
+};
+
+/* What an account's blocks on mixed slabs and in spans have done in one heap. One writer, the heap's owner. */
+struct counters {
+    _Atomic uint64_t allocs, frees, bytes_in, bytes_out;
+};
+
+/*
+ * An account: (tag, type bits, site). Never freed. Figures:
+ *   allocs = retired_allocs + sum over its own slabs of slab.allocs
+ *            + sum over heaps of counters.allocs + shared_counters.allocs
+ *   frees  = retired_frees + sum over its own slabs of (slab.frees + pushes) + the same of counters
+ *   bytes  = sum over its own slabs of (allocs - frees - pushes) * block_size + bytes_in - bytes_out
+ *   diff   = allocs - frees, less held_blocks for the caller's view
+ * A slab that retires is folded in between fold_begin and fold_end: a reader that finds them apart, or
+ * moved since its pass began, reads the account again.
+ */
+struct account {
+    uint64_t key;
+    uint32_t tag;
+    uint32_t site;
+    uint32_t type; /* ACCOUNT_ bits */
+    uint32_t hash_next;
+    _Atomic uint64_t fold_begin, fold_end;
+    _Atomic uint64_t retired_allocs, retired_frees;
+    _Atomic int64_t held_blocks, held_bytes; /* freed by the caller, kept in the checked build's quarantine */
+    _Atomic int64_t overhead_bytes; /* header and guard bytes of live checked blocks */
+    _Atomic uint64_t quota_charged;
+    uint64_t reserved[3];
+};
+
+/* A call site or a module; the string lies in the metadata region and never moves. */
+struct site {
+    uint64_t name; /* address */
+    uint32_t name_length;
+    uint32_t line; /* 0 for a module */
+};
+
+/* --- slabs ------------------------------------------------------------------------------------ */
+
+enum slab_kind {
+    SLAB_NONE = 0, /* never used, or part of a free run */
+    SLAB_OWN,      /* blocks of one account */
+    SLAB_MIXED,    /* blocks of many accounts: side array */
+    SLAB_SPAN,     /* first slab of a large block */
+    SLAB_TAIL,     /* a further slab of a large block */
+    SLAB_META,     /* the engine's own memory */
+};
+
+/*
+ * The remote word: what threads other than the owner do to a slab. Protocol: docs/remote-frees.md, model/.
+ *
+ *    63            16 15   13 12           0
+ *    | pushes, ever  | state | head + 1 / 16-byte offset |
+ */
+#define REMOTE_HEAD_BITS 13
+#define REMOTE_STATE_BITS 3
+#define REMOTE_HEAD(w) ((w) & ((1u << REMOTE_HEAD_BITS) - 1))
+#define REMOTE_STATE(w) (((w) >> REMOTE_HEAD_BITS) & ((1u << REMOTE_STATE_BITS) - 1))
+#define REMOTE_PUSHES(w) ((w) >> (REMOTE_HEAD_BITS + REMOTE_STATE_BITS))
+
+enum remote_state {
+    REMOTE_NONE = 0, /* not in service: a push is a misuse */
+    REMOTE_OWNED,    /* in a bin of its heap: the owner collects when it runs dry */
+    REMOTE_FULL,     /* in no bin: the push that brings back an eighth notifies */
+    REMOTE_NOTIFIED, /* on, or about to be put on, its heap's notify list; may not retire */
+    REMOTE_ORPHAN,   /* its heap has no thread: the push that empties it retires it */
+};
+
+/*
+ * Slab descriptor, two cache lines. The first is what allocate and free touch; the second is for
+ * everybody else's frees and for the slow paths.
+ *
+ *   live blocks = allocs - frees - pushes >= 0           (exact with no call in flight)
+ *   blocks on `free` + on the remote list + live + not yet carved = capacity
+ *   generation is odd while kind, account or class change; it never goes back.
+ */
+struct slab {
+    /* line 0, written by the owner */
+    void *free;               /* free blocks, linked through their first word */
+    _Atomic uint64_t allocs;  /* ever, since taken into service */
+    _Atomic uint64_t frees;   /* by the owner; others count in `remote` */
+    uint64_t event;           /* the value of frees at which the owner looks up: empty, or no longer full */
+    uint32_t reciprocal;      /* ceil(2^32 / block_size): o is a block start iff (uint32)(o * r) < r */
+    _Atomic uint32_t owner;   /* heap id; with OWNER_SLOW set it never equals a thread's id */
+    uint32_t tag;             /* of the account; 0 for a mixed slab */
+    uint16_t unit_mask;       /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
+    uint16_t last;            /* offset of the last block in a unit */
+    uint32_t block_size;      /* bytes; for a span its whole size in pages is span_bytes */
+    _Atomic uint32_t generation;
+    _Atomic uint16_t account; /* 0 for a mixed slab */
+    uint8_t size_class;
+    _Atomic uint8_t kind;
+    uint8_t layout; /* enum class_layout */
+    uint8_t flags;
+    uint16_t carved; /* units of the slab that were carved into blocks */
+
+    /* line 1 */
+    RXP_ALIGNED(64) _Atomic uint64_t remote;
+    uint64_t collected;   /* pushes that the owner has taken over */
+    _Atomic uint64_t full_mark; /* pushes at which a FULL slab notifies */
+    uint32_t notify_next; /* slab ids, 0 ends a list */
+    uint32_t bin_next, bin_prev;
+    uint32_t heap_next, heap_prev;
+    uint32_t run;         /* free run: its length in slabs, in its first and last descriptor */
+    union {
+        uint64_t side;       /* mixed: address of uint16_t[capacity], the account of each live block, 0 = free */
+        uint64_t span_bytes; /* span: bytes accounted (whole pages) */
+        uint64_t idle_since; /* free run: when it became idle, ms */
+    };
+};
+
+#define OWNER_SLOW 0x80000000u
+
+/* Slab ids: number of the range << 24 | index in it. Index 0 holds the root, so 0 is no slab. */
+#define SLAB_ID_BITS 24
+
+/* --- heaps ------------------------------------------------------------------------------------ */
+
+enum heap_state { HEAP_FREE = 0, HEAP_TAKEN = 1, HEAP_SEALED = 2 };
+
+/* The part of a heap that readers may look at; heap.h continues it. Heaps are never freed. */
+struct heap_public {
+    uint64_t next_heap;
+    uint32_t id; /* 1.. ; never reused for another heap */
+    _Atomic uint32_t state;
+    _Atomic uint64_t chunk[COUNTER_CHUNKS]; /* addresses of struct counters[CHUNK_ACCOUNTS], or 0 */
+};
+
+_Static_assert(sizeof(struct slab) == 128, "a descriptor is two cache lines");
+_Static_assert(offsetof(struct slab, remote) == 64, "remote frees have a line of their own");
+_Static_assert(sizeof(struct account) == 128, "");
+_Static_assert(sizeof(struct counters) == 32, "");
+_Static_assert(sizeof(struct site) == 16, "");
+_Static_assert(sizeof(struct root) <= ROOT_SIZE, "");
+
+#endif

@@ -37,6 +37,12 @@ struct stop_report {
     char buffer[STOP_TEXT_CAPACITY];
 };
 
+/*
+ * The process's one report buffer, for callers whose stack has no room for a struct stop_report: waits
+ * while another thread reports, and belongs to the caller until stop_commit. A thread that already
+ * holds it has found a violation while it reports one: that prints one line and ends at once.
+ */
+struct stop_report *stop_claim(void);
 /* Starts a report: writes the first line and the `what:` line. */
 void stop_begin(struct stop_report *r, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
                 uint64_t p4, const char *what);

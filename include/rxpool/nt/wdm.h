@@ -479,6 +479,11 @@ NTKERNELAPI VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYP
 NTKERNELAPI LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
 /* 100 ns units since 1 January 1601 UTC. Any IRQL. */
 NTKERNELAPI VOID NTAPI KeQuerySystemTime(PLARGE_INTEGER CurrentTime);
+/* 100 ns units since the system started. Any IRQL. */
+NTKERNELAPI ULONGLONG NTAPI KeQueryInterruptTime(VOID);
+/* Ticks since the system started, each KeQueryTimeIncrement() units of 100 ns long. Any IRQL. */
+NTKERNELAPI VOID NTAPI KeQueryTickCount(PLARGE_INTEGER CurrentCount);
+NTKERNELAPI ULONG NTAPI KeQueryTimeIncrement(VOID);
 
 /* --- pool ------------------------------------------------------------------------------------------------------------------ */
 

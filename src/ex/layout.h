@@ -3,10 +3,10 @@
  * file), so every structure is fixed-width, versioned by the root record, and reached from it alone.
  *
  *   one range:
- *   | root | slab descriptors, one for each 64 KiB of the range | metadata | guard | slabs ...      |
- *   ^ base (64 KiB aligned)                                                         ^ base + first_slab
+ *   | root | descriptors, one for each slab | metadata | slab 0: guard | slab 1 | slab 2 ...           |
+ *   ^ self   ^ slabs                                    ^ slab_area
  *
- *   descriptor of pointer p = base + ROOT_SIZE + ((p - base) >> SLAB_SHIFT) * sizeof(struct slab)
+ *   descriptor of pointer p = slabs + ((p - slab_area) >> SLAB_SHIFT) * sizeof(struct slab)
  *
  * Everything that a block's user can reach lies after the guard; everything that the engine believes
  * lies before it. Further ranges (limited address space) have their own root, chained by next_range;
@@ -52,17 +52,19 @@ struct root {
     uint64_t self;       /* address of this root */
     uint64_t range_size; /* bytes reserved from self */
     uint64_t slabs;      /* address of the descriptor array */
-    uint64_t slab_count; /* descriptors in the reservation */
-    uint64_t first_slab; /* index of the first slab that holds blocks */
+    uint64_t slab_area;  /* address of slab 0, which is never made accessible */
+    uint64_t slab_count; /* slabs in the reservation, slab 0 included */
     _Atomic uint64_t slab_high; /* descriptors at or above it were never used: do not read them */
     _Atomic uint64_t next_range; /* address of the next range's root, 0 for the last */
     uint32_t number;             /* of this range, 0 for the first */
     uint32_t pid_at_start;
 
     /* In the first range's root only. */
-    uint64_t accounts; /* address of struct account[ACCOUNTS_MAX] */
-    uint64_t sites;    /* address of struct site[SITES_MAX] */
-    uint64_t shared_counters; /* address of struct counters[ACCOUNTS_MAX]: threads without a heap */
+    uint64_t accounts; /* address of struct account[account_capacity] */
+    uint64_t sites;    /* address of struct site[account_capacity] */
+    uint64_t shared_counters; /* address of struct counters[account_capacity]: threads without a heap */
+    uint32_t account_capacity; /* ACCOUNTS_MAX, fewer in a small address space */
+    uint32_t reserved;
     _Atomic uint32_t account_high; /* ids at or above it are unused */
     _Atomic uint32_t site_high;
     _Atomic uint64_t heaps; /* address of the newest heap; heap.next_heap chains the rest */
@@ -99,7 +101,7 @@ struct account {
     _Atomic int64_t held_blocks, held_bytes; /* freed by the caller, kept in the checked build's quarantine */
     _Atomic int64_t overhead_bytes; /* header and guard bytes of live checked blocks */
     _Atomic uint64_t quota_charged;
-    uint64_t reserved[3];
+    uint64_t reserved[5];
 };
 
 /* A call site or a module; the string lies in the metadata region and never moves. */
@@ -115,9 +117,7 @@ enum slab_kind {
     SLAB_NONE = 0, /* never used, or part of a free run */
     SLAB_OWN,      /* blocks of one account */
     SLAB_MIXED,    /* blocks of many accounts: side array */
-    SLAB_SPAN,     /* first slab of a large block */
-    SLAB_TAIL,     /* a further slab of a large block */
-    SLAB_META,     /* the engine's own memory */
+    SLAB_SPAN,     /* first slab of a large block; its further slabs stay SLAB_NONE */
 };
 
 /*
@@ -170,22 +170,22 @@ struct slab {
 
     /* line 1 */
     RXP_ALIGNED(64) _Atomic uint64_t remote;
-    uint64_t collected;   /* pushes that the owner has taken over */
+    uint64_t collected;   /* pushes that the owner has taken over; free run: pages not yet given back */
     _Atomic uint64_t full_mark; /* pushes at which a FULL slab notifies */
     uint32_t notify_next; /* slab ids, 0 ends a list */
     uint32_t bin_next, bin_prev;
     uint32_t heap_next, heap_prev;
-    uint32_t run;         /* free run: its length in slabs, in its first and last descriptor */
+    uint32_t run;         /* free run: its length and sort, in its first and last descriptor; else 0. Ranges lock */
     union {
         uint64_t side;       /* mixed: address of uint16_t[capacity], the account of each live block, 0 = free */
-        uint64_t span_bytes; /* span: bytes accounted (whole pages) */
+        uint64_t span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
         uint64_t idle_since; /* free run: when it became idle, ms */
     };
 };
 
 #define OWNER_SLOW 0x80000000u
 
-/* Slab ids: number of the range << 24 | index in it. Index 0 holds the root, so 0 is no slab. */
+/* Slab ids: number of the range << 24 | index in it. Slab 0 is the guard, so id 0 is no slab. */
 #define SLAB_ID_BITS 24
 
 /* --- heaps ------------------------------------------------------------------------------------ */

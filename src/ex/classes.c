@@ -1,0 +1,60 @@
+#include "ex/classes.h"
+
+struct classes engine_classes;
+
+static void class_add(enum class_layout layout, uint32_t size, bool page_unit) {
+    struct class_info *c = &engine_classes.info[layout][engine_classes.count[layout]++];
+    uint32_t unit = page_unit ? POOL_PAGE_SIZE : SLAB_SIZE;
+
+    rxp_check(engine_classes.count[layout] <= CLASSES_MAX);
+    c->block_size = size;
+    c->reciprocal = (uint32_t)((((uint64_t)1 << 32) + size - 1) / size);
+    c->unit_mask = (uint16_t)(unit - 1);
+    c->per_unit = (uint16_t)(unit / size);
+    c->last = (uint16_t)((c->per_unit - 1) * size);
+    c->capacity = (uint16_t)(c->per_unit * (SLAB_SIZE / unit));
+    c->step = page_unit ? c->per_unit : (uint16_t)(size < POOL_PAGE_SIZE ? POOL_PAGE_SIZE / size : 1);
+}
+
+static void pool_classes(void) {
+    for (uint32_t size = 16; size <= 256; size += 16)
+        class_add(LAYOUT_POOL, size, true);
+    for (uint32_t k = 15; k >= 1; k--)
+        class_add(LAYOUT_POOL, (uint32_t)(POOL_PAGE_SIZE / k) & ~15u, true);
+    for (uint32_t pages = 2; pages * POOL_PAGE_SIZE <= SLAB_BLOCK_MAX; pages++)
+        class_add(LAYOUT_POOL, pages * POOL_PAGE_SIZE, false);
+}
+
+static void dense_classes(void) {
+    for (uint32_t size = 16; size <= 256; size += 16)
+        class_add(LAYOUT_DENSE, size, true);
+    for (uint32_t base = 256; base < POOL_PAGE_SIZE; base *= 2)
+        for (uint32_t eighth = 1; eighth <= 8; eighth++)
+            class_add(LAYOUT_DENSE, base + eighth * (base / 8), false);
+    for (uint32_t size = 5120; size <= 8192; size += 1024)
+        class_add(LAYOUT_DENSE, size, false);
+    for (uint32_t k = 7; k >= 2; k--)
+        class_add(LAYOUT_DENSE, (uint32_t)(SLAB_SIZE / k) & ~15u, false);
+}
+
+void classes_init(void) {
+    pool_classes();
+    dense_classes();
+    for (int layout = 0; layout < 2; layout++) {
+        unsigned c = 0;
+        for (size_t i = 0; i < CLASS_MAP_SIZE; i++) {
+            while (engine_classes.info[layout][c].block_size < i * 16)
+                c++;
+            engine_classes.of[layout][i] = (uint8_t)c;
+        }
+    }
+}
+
+int classes_aligned(enum class_layout layout, size_t size, size_t alignment) {
+    if (size > SLAB_BLOCK_MAX)
+        return -1;
+    for (unsigned c = engine_classes.of[layout][(size + 15) / 16]; c < engine_classes.count[layout]; c++)
+        if (engine_classes.info[layout][c].block_size % alignment == 0)
+            return (int)c;
+    return -1;
+}

@@ -1,0 +1,49 @@
+/*
+ * Size classes. POOL obeys the page rule: up to 4096 bytes a block lies within one page, laid out
+ * from the page's start; page multiples up to 32 KiB are page-aligned. DENSE has no such rule and an eighth
+ * between neighbours at most.
+ *
+ *   unit   what blocks are laid out from: a page (unit_mask 0xFFF) or the whole slab (0xFFFF)
+ *   step   blocks carved at a time: about a page's worth, so that untouched pages stay untouched
+ */
+#ifndef RXPOOL_EX_CLASSES_H
+#define RXPOOL_EX_CLASSES_H
+
+#include "ex/engine.h"
+
+#define CLASSES_MAX 64
+/* The class of a size: classes_of[layout][(size + 15) / 16]. */
+#define CLASS_MAP_SIZE (SLAB_BLOCK_MAX / 16 + 1)
+
+struct class_info {
+    uint32_t block_size;
+    uint32_t reciprocal; /* ceil(2^32 / block_size) */
+    uint16_t unit_mask;
+    uint16_t last;     /* offset of a unit's last block */
+    uint16_t per_unit; /* blocks in a unit */
+    uint16_t step;     /* blocks carved at a time; divides or equals per_unit for page units */
+    uint16_t capacity; /* blocks in a slab */
+    uint16_t reserved;
+};
+
+struct classes {
+    uint8_t of[2][CLASS_MAP_SIZE];
+    uint8_t count[2];
+    struct class_info info[2][CLASSES_MAX];
+};
+
+extern struct classes engine_classes;
+
+/* Fills the tables; once, before any other use. */
+void classes_init(void);
+/* The first class of at least `size` bytes whose blocks all lie at multiples of `alignment`; -1 when none. */
+int classes_aligned(enum class_layout layout, size_t size, size_t alignment);
+
+/* Index of the block at offset `offset` of its slab. */
+RXP_INLINE unsigned class_index(const struct class_info *c, unsigned offset) {
+    unsigned unit = c->unit_mask == 0xFFFF ? 0 : offset >> POOL_PAGE_SHIFT;
+    unsigned within = offset & c->unit_mask;
+    return unit * c->per_unit + (unsigned)(((uint64_t)within * c->reciprocal) >> 32);
+}
+
+#endif

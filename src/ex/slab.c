@@ -1,0 +1,568 @@
+/*
+ * A slab's life: taken from its range, carved step by step, in and out of its bin, retired when empty. What other
+ * threads do to it meanwhile goes through the remote word alone; remote.c holds that half of the protocol.
+ *
+ * Where a slab in service stands, by flags and remote state (the owner's view):
+ *
+ *   CURRENT                      its bin allocates from it            OWNED, NOTIFIED
+ *   LINKED                       in its bin's partial list            OWNED, NOTIFIED
+ *   neither                      full                                 FULL, NOTIFIED
+ *
+ * and any of them with ORPHAN while the heap has no thread. NOTIFIED beside a flag means that the owner found
+ * room by itself while a notice was on its way.
+ */
+#include "ex/account.h"
+#include "ex/range.h"
+#include "ex/remote.h"
+#include "base/options.h"
+
+/* How many frees may pass before a current slab's owner looks up. */
+#define LOOK_EVERY 512u
+#define EVENT_NEVER UINT64_MAX
+
+uint32_t slab_owner(const struct slab *slab) {
+    return STATE_LOAD(&slab->owner) & ~OWNER_SLOW;
+}
+
+uint64_t slab_live(const struct slab *slab) {
+    uint64_t pushes = REMOTE_PUSHES(atomic_load_explicit(&slab->remote, memory_order_acquire));
+    return STATE_LOAD(&slab->allocs) - STATE_LOAD(&slab->frees) - pushes;
+}
+
+const struct class_info *slab_class(const struct slab *slab) {
+    return &engine_classes.info[slab->layout][slab->size_class];
+}
+
+static bool slab_of_pages(const struct class_info *c) {
+    return c->unit_mask != 0xFFFF;
+}
+
+unsigned slab_uncarved(const struct slab *slab) {
+    const struct class_info *c = slab_class(slab);
+    return c->capacity - (slab_of_pages(c) ? (unsigned)slab->carved * c->per_unit : slab->carved);
+}
+
+static unsigned slab_index(const struct slab *slab) {
+    return range_slab_id(slab) & ((1u << SLAB_ID_BITS) - 1);
+}
+
+/* Pages that may hold data. */
+static unsigned slab_dirty_pages(const struct slab *slab) {
+    const struct class_info *c = slab_class(slab);
+    if (slab_of_pages(c))
+        return slab->carved;
+    return (unsigned)(((uint64_t)slab->carved * c->block_size + POOL_PAGE_SIZE - 1) >> POOL_PAGE_SHIFT);
+}
+
+/* --- carving --------------------------------------------------------------------------------------- */
+
+/* Links `count` blocks from `start`, beginning with block `first` and going round. */
+static void carve_blocks(struct slab *slab, char *start, unsigned count, unsigned first) {
+    uint32_t size = slab->block_size;
+    struct free_block *head = slab->free;
+
+    for (unsigned i = count; i-- > 0;) {
+        unsigned at = first + i;
+        struct free_block *b = (struct free_block *)(start + (size_t)(at < count ? at : at - count) * size);
+        b->next = head;
+        head = b;
+    }
+    slab->free = head;
+}
+
+/*
+ * The next page's worth of blocks; false when all are carved. Where a slab starts, by page and by block, goes by its
+ * number: slabs that hold a few blocks each would otherwise share the same few cache sets.
+ */
+static bool slab_carve(struct slab *slab) {
+    const struct class_info *c = slab_class(slab);
+    char *base = (char *)range_slab_base(slab);
+    unsigned left = slab_uncarved(slab);
+
+    if (left == 0)
+        return false;
+    if (slab_of_pages(c)) {
+        unsigned number = slab_index(slab), page = (number + slab->carved) % 16;
+        carve_blocks(slab, base + page * POOL_PAGE_SIZE, c->per_unit, number * 7 % c->per_unit);
+        slab->carved++;
+    } else {
+        unsigned count = left < c->step ? left : c->step;
+        carve_blocks(slab, base + (size_t)slab->carved * c->block_size, count, 0);
+        slab->carved = (uint16_t)(slab->carved + count);
+    }
+    return true;
+}
+
+/* --- bins ------------------------------------------------------------------------------------------ */
+
+/* The partial list is a ring through bin_next and bin_prev; partial[c] is its head, 0 when empty. */
+static void bin_link(struct binset *set, struct slab *slab, bool at_head) {
+    uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
+
+    rxp_assert(!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)));
+    slab->flags |= SLAB_LINKED;
+    if (*head == 0) {
+        *head = slab->bin_next = slab->bin_prev = id;
+        return;
+    }
+    struct slab *first = range_slab_by_id(*head), *last = range_slab_by_id(first->bin_prev);
+    slab->bin_next = *head;
+    slab->bin_prev = first->bin_prev;
+    last->bin_next = first->bin_prev = id;
+    if (at_head)
+        *head = id;
+}
+
+static void bin_unlink(struct binset *set, struct slab *slab) {
+    uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
+
+    rxp_assert(slab->flags & SLAB_LINKED);
+    slab->flags &= (uint8_t)~SLAB_LINKED;
+    if (slab->bin_next == id) {
+        *head = 0;
+    } else {
+        range_slab_by_id(slab->bin_prev)->bin_next = slab->bin_next;
+        range_slab_by_id(slab->bin_next)->bin_prev = slab->bin_prev;
+        if (*head == id)
+            *head = slab->bin_next;
+    }
+    slab->bin_next = slab->bin_prev = 0;
+}
+
+static void bin_set_current(struct binset *set, struct slab *slab) {
+    slab->flags |= SLAB_CURRENT;
+    slab->event = STATE_LOAD(&slab->frees) + LOOK_EVERY;
+    set->current[slab->size_class] = slab;
+}
+
+static void bin_clear_current(struct binset *set, struct slab *slab) {
+    slab->flags &= (uint8_t)~SLAB_CURRENT;
+    set->current[slab->size_class] = &engine_no_slab;
+}
+
+static void heap_link(struct heap *heap, struct slab *slab) {
+    slab->heap_prev = 0;
+    slab->heap_next = heap->slabs;
+    if (heap->slabs != 0)
+        range_slab_by_id(heap->slabs)->heap_prev = range_slab_id(slab);
+    heap->slabs = range_slab_id(slab);
+}
+
+static void heap_unlink(struct heap *heap, struct slab *slab) {
+    if (slab->heap_prev != 0)
+        range_slab_by_id(slab->heap_prev)->heap_next = slab->heap_next;
+    else
+        heap->slabs = slab->heap_next;
+    if (slab->heap_next != 0)
+        range_slab_by_id(slab->heap_next)->heap_prev = slab->heap_prev;
+    slab->heap_next = slab->heap_prev = 0;
+}
+
+/* --- side arrays -------------------------------------------------------------------------------------- */
+
+/* Those of retired slabs, by class; the first word links. Under the accounts lock. */
+static struct side_spare {
+    struct side_spare *next;
+} *side_spares[2][CLASSES_MAX];
+
+static void *side_take(enum class_layout layout, unsigned class) {
+    engine_lock(LOCK_ACCOUNTS);
+    struct side_spare *side = side_spares[layout][class];
+    if (side != NULL)
+        side_spares[layout][class] = side->next;
+    engine_unlock(LOCK_ACCOUNTS);
+    if (side == NULL)
+        return meta_alloc((size_t)engine_classes.info[layout][class].capacity * sizeof(uint16_t));
+    side->next = NULL; /* the rest is zero: every block was free when it retired */
+    return side;
+}
+
+static void side_give(enum class_layout layout, unsigned class, void *memory) {
+    struct side_spare *side = memory;
+    engine_lock(LOCK_ACCOUNTS);
+    side->next = side_spares[layout][class];
+    side_spares[layout][class] = side;
+    engine_unlock(LOCK_ACCOUNTS);
+}
+
+static _Atomic uint16_t *side_of(const struct slab *slab, const void *block) {
+    unsigned offset = (unsigned)((uintptr_t)block & (SLAB_SIZE - 1));
+    return (_Atomic uint16_t *)slab->side + class_index(slab_class(slab), offset);
+}
+
+uint32_t slab_side_account(const struct slab *slab, const void *block) {
+    return STATE_LOAD(side_of(slab, block));
+}
+
+uint32_t slab_side_clear(struct slab *slab, const void *block) {
+    return atomic_exchange_explicit(side_of(slab, block), 0, memory_order_relaxed);
+}
+
+/* --- in and out of service ------------------------------------------------------------------------------ */
+
+/* Readers skip a descriptor whose generation is odd, and read again where it moved. */
+static void generation_open(struct slab *slab) {
+    STATE_STORE(&slab->generation, STATE_LOAD(&slab->generation) + 1);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void generation_close(struct slab *slab) {
+    atomic_store_explicit(&slab->generation, STATE_LOAD(&slab->generation) + 1, memory_order_release);
+}
+
+static void slab_fill_in(struct slab *slab, const struct heap *heap, const struct binset *set, unsigned class) {
+    const struct class_info *c = &engine_classes.info[set->layout][class];
+    bool mixed = set->account == 0;
+
+    slab->free = NULL;
+    STATE_STORE(&slab->allocs, 0);
+    STATE_STORE(&slab->frees, 0);
+    slab->event = EVENT_NEVER;
+    slab->reciprocal = c->reciprocal;
+    slab->unit_mask = c->unit_mask;
+    slab->last = c->last;
+    slab->block_size = c->block_size;
+    slab->tag = mixed ? 0 : account_at(set->account)->tag;
+    STATE_STORE(&slab->account, (uint16_t)set->account);
+    slab->size_class = (uint8_t)class;
+    slab->layout = (uint8_t)set->layout;
+    slab->flags = 0;
+    slab->carved = 0;
+    slab->collected = 0;
+    slab->bin_next = slab->bin_prev = 0;
+    STATE_STORE(&slab->remote, remote_word(0, REMOTE_OWNED, 0));
+    STATE_STORE(&slab->owner, heap->public.id | (mixed ? OWNER_SLOW : 0));
+    STATE_STORE(&slab->kind, mixed ? SLAB_MIXED : SLAB_OWN);
+}
+
+static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
+    bool zero, mixed = set->account == 0;
+    void *side = mixed ? side_take(set->layout, class) : NULL;
+    struct slab *slab = mixed && side == NULL ? NULL : range_take(1, SLAB_SIZE, &zero);
+
+    if (slab == NULL) {
+        if (side != NULL)
+            side_give(set->layout, class, side);
+        return NULL;
+    }
+    generation_open(slab);
+    slab_fill_in(slab, heap, set, class);
+    if (mixed)
+        slab->side = (uintptr_t)side;
+    generation_close(slab);
+    heap_link(heap, slab);
+    return slab;
+}
+
+static void slab_hide(struct slab *slab) {
+    generation_open(slab);
+    STATE_STORE(&slab->owner, 0);
+    STATE_STORE(&slab->kind, SLAB_NONE);
+    STATE_STORE(&slab->account, 0);
+    slab->flags = 0;
+    generation_close(slab);
+}
+
+void slab_publish_span(struct slab *slab, uint32_t account, uint32_t tag, uint64_t bytes) {
+    generation_open(slab);
+    slab->span_bytes = bytes;
+    slab->tag = tag;
+    slab->block_size = 0;
+    STATE_STORE(&slab->account, (uint16_t)account);
+    STATE_STORE(&slab->owner, OWNER_SLOW);
+    STATE_STORE(&slab->kind, SLAB_SPAN);
+    generation_close(slab);
+}
+
+bool slab_hide_span(struct slab *slab) {
+    uint8_t kind = SLAB_SPAN;
+
+    if (!atomic_compare_exchange_strong(&slab->kind, &kind, SLAB_NONE))
+        return false;
+    generation_open(slab);
+    STATE_STORE(&slab->owner, 0);
+    STATE_STORE(&slab->account, 0);
+    generation_close(slab);
+    return true;
+}
+
+/* Out of its bin, folded into its account, back to its range. Empty, not NOTIFIED, and the caller's alone. */
+static void slab_retire(struct heap *heap, struct slab *slab) {
+    struct binset *set = heap_set_of(heap, slab);
+    uint32_t account = STATE_LOAD(&slab->account);
+    unsigned dirty = slab_dirty_pages(slab);
+    uint64_t pushes = remote_close(slab);
+
+    rxp_assert(STATE_LOAD(&slab->allocs) == STATE_LOAD(&slab->frees) + pushes);
+    if (slab->flags & SLAB_LINKED)
+        bin_unlink(set, slab);
+    if (slab->flags & SLAB_CURRENT)
+        bin_clear_current(set, slab);
+    heap_unlink(heap, slab);
+    if (account == 0) {
+        side_give(slab->layout, slab->size_class, (void *)slab->side);
+        slab_hide(slab);
+    } else {
+        account_fold_begin(account_at(account));
+        slab_hide(slab);
+        account_fold_end(account_at(account), STATE_LOAD(&slab->allocs),
+                         STATE_LOAD(&slab->frees) + pushes);
+    }
+    range_return(slab, 1, dirty);
+}
+
+static bool slab_notified(const struct slab *slab) {
+    return REMOTE_STATE(STATE_LOAD(&slab->remote)) == REMOTE_NOTIFIED;
+}
+
+/* Into its bin's list, or out of service where nothing is left in it. */
+static void slab_settle(struct heap *heap, struct slab *slab) {
+    uint64_t live = slab_live(slab);
+
+    if (live == 0 && !(slab->flags & SLAB_CURRENT) && !slab_notified(slab)) {
+        slab_retire(heap, slab);
+        return;
+    }
+    if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
+        bin_link(heap_set_of(heap, slab), slab, true);
+    slab->event = STATE_LOAD(&slab->frees) + (slab->flags & SLAB_CURRENT || live == 0 ? LOOK_EVERY : live);
+}
+
+/* --- allocation's slow path ------------------------------------------------------------------------------- */
+
+/*
+ * The current slab has no free block. What others gave back comes first, then slabs with room, then pages never used.
+ * A slab that is put aside with pages left goes to the end of the ring, behind those with blocks to reuse.
+ */
+static bool slab_put_aside(struct binset *set, struct slab *slab) {
+    if (slab_uncarved(slab) == 0 && !remote_make_full(slab))
+        return false;
+    bin_clear_current(set, slab);
+    if (slab_uncarved(slab) > 0) {
+        bin_link(set, slab, false);
+        uint64_t live = slab_live(slab);
+        slab->event = STATE_LOAD(&slab->frees) + (live == 0 ? LOOK_EVERY : live);
+    }
+    return true;
+}
+
+static bool slab_has_block(struct slab *slab) {
+    return slab->free != NULL || remote_collect(slab);
+}
+
+bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
+    struct slab *slab = set->current[class];
+
+    slab_drain(heap);
+    if (slab != &engine_no_slab) {
+        if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve(slab)))
+            return true;
+        if (!slab_put_aside(set, slab))
+            return true;
+    }
+    heap_tick(heap);
+    while (set->partial[class] != 0) {
+        slab = range_slab_by_id(set->partial[class]);
+        bin_unlink(set, slab);
+        bin_set_current(set, slab);
+        if (slab_has_block(slab) || slab_carve(slab) || !slab_put_aside(set, slab))
+            return true;
+    }
+    slab = slab_new(heap, set, class);
+    if (slab == NULL)
+        return false;
+    bin_set_current(set, slab);
+    return slab_carve(slab);
+}
+
+void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout layout, unsigned class) {
+    struct binset *set = heap->mixed[layout];
+    struct free_block *block = fast_take(set->current[class]);
+
+    if (block == NULL) {
+        if (!slab_refill(heap, set, class))
+            return NULL;
+        block = fast_take(set->current[class]);
+    }
+    struct slab *slab = set->current[class];
+    STATE_STORE(side_of(slab, block), (uint16_t)account);
+    count_alloc(heap, account, slab->block_size);
+    return block;
+}
+
+/* --- free's slow path ----------------------------------------------------------------------------------------- */
+
+void slab_free_event(struct slab *slab) {
+    struct heap *heap = engine_thread.heap;
+
+    remote_not_full(slab);
+    slab_settle(heap, slab);
+    heap_tick(heap);
+}
+
+void slab_drain(struct heap *heap) {
+    uint32_t id = STATE_LOAD(&heap->notify);
+
+    if (RXP_LIKELY(id == 0))
+        return;
+    id = atomic_exchange(&heap->notify, 0);
+    while (id != 0) {
+        struct slab *slab = range_slab_by_id(id);
+        id = slab->notify_next; /* before the state lets it be notified again */
+        remote_set_state(slab, REMOTE_OWNED);
+        slab_settle(heap, slab);
+    }
+}
+
+static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
+    struct slab *slab = set->current[class];
+
+    if (slab != &engine_no_slab && slab_live(slab) == 0 && !slab_notified(slab)) {
+        slab_retire(heap, slab);
+        set->own &= ~((uint64_t)1 << class); /* to be earned again */
+    }
+    uint32_t id = set->partial[class];
+    unsigned length = 0;
+    for (uint32_t i = id; id != 0 && (length == 0 || i != id); i = range_slab_by_id(i)->bin_next)
+        length++;
+    for (; length > 0; length--) {
+        slab = range_slab_by_id(id);
+        id = slab->bin_next;
+        if (slab_live(slab) == 0 && !slab_notified(slab))
+            slab_retire(heap, slab);
+    }
+}
+
+void slab_sweep(struct heap *heap) {
+    slab_drain(heap);
+    for (struct binset *set = heap->sets; set != NULL; set = set->next)
+        for (unsigned c = 0; c < engine_classes.count[set->layout]; c++)
+            sweep_bin(heap, set, c);
+}
+
+/* Now and then, from slow paths only: what has been idle for purge= milliseconds goes back to the system. */
+void heap_tick(struct heap *heap) {
+    uint64_t now = plat_clock_ms();
+
+    if (RXP_LIKELY(now < heap->next_sweep))
+        return;
+    heap->next_sweep = now + options_get()->purge_ms;
+    slab_sweep(heap);
+    range_purge(false);
+}
+
+/* --- exit, adoption, fork ------------------------------------------------------------------------------------- */
+
+/* Calls each(heap, slab), which may retire the slab. */
+static void heap_each_slab(struct heap *heap, void (*each)(struct heap *, struct slab *)) {
+    for (uint32_t id = heap->slabs; id != 0;) {
+        struct slab *slab = range_slab_by_id(id);
+        id = slab->heap_next;
+        each(heap, slab);
+    }
+}
+
+/* A push may empty the slab before it is an orphan, and then nobody would be told: look again behind the change. */
+static void slab_orphan(struct heap *heap, struct slab *slab) {
+    if (slab_notified(slab))
+        return;
+    remote_set_state(slab, REMOTE_ORPHAN);
+    if (slab_live(slab) == 0)
+        slab_retire(heap, slab);
+}
+
+void slab_orphan_notified(struct heap *heap) {
+    uint32_t id = atomic_exchange(&heap->notify, 0);
+    while (id != 0) {
+        struct slab *slab = range_slab_by_id(id);
+        id = slab->notify_next;
+        remote_set_state(slab, REMOTE_ORPHAN);
+        if (slab_live(slab) == 0)
+            slab_retire(heap, slab);
+    }
+}
+
+void slab_retire_orphan(struct heap *heap, struct slab *slab) {
+    slab_retire(heap, slab);
+}
+
+void slab_orphan_all(struct heap *heap) {
+    slab_drain(heap);
+    heap_each_slab(heap, slab_orphan);
+    /* Pairs with remote_notify: either it sees the heap free, or this sees its notice. */
+    atomic_store(&heap->public.state, HEAP_FREE);
+    slab_orphan_notified(heap);
+}
+
+static void slab_adopt(struct heap *heap, struct slab *slab) {
+    if (slab_notified(slab))
+        return;
+    remote_set_state(slab, REMOTE_OWNED);
+    slab_settle(heap, slab);
+}
+
+void slab_adopt_all(struct heap *heap) {
+    heap_each_slab(heap, slab_adopt);
+    slab_drain(heap);
+}
+
+static void slab_settle_alone(struct heap *heap, struct slab *slab) {
+    bool orphan = STATE_LOAD(&heap->public.state) == HEAP_FREE;
+
+    if (!slab_notified(slab))
+        return;
+    remote_set_state(slab, orphan ? REMOTE_ORPHAN : REMOTE_OWNED);
+    slab_settle(heap, slab);
+}
+
+void slab_settle_all(struct heap *heap) {
+    STATE_STORE(&heap->notify, 0);
+    heap_each_slab(heap, slab_settle_alone);
+}
+
+/* --- walking ---------------------------------------------------------------------------------------------------- */
+
+static unsigned chain_length(const struct slab *slab, const struct free_block *b, const char **wrong) {
+    uintptr_t base = range_slab_base(slab);
+    unsigned n = 0;
+
+    for (; b != NULL && *wrong == NULL; b = b->next, n++)
+        if ((uintptr_t)b - base >= SLAB_SIZE || !slab_starts_block(slab, b))
+            *wrong = "a free list leaves its slab";
+        else if (n > slab_class(slab)->capacity)
+            *wrong = "a free list goes in a circle";
+    return n;
+}
+
+static unsigned side_count(const struct slab *slab) {
+    unsigned n = 0;
+    for (unsigned i = 0; i < slab_class(slab)->capacity; i++)
+        n += ((const uint16_t *)slab->side)[i] != 0;
+    return n;
+}
+
+const char *slab_walk(const struct slab *slab) {
+    uint64_t w = STATE_LOAD(&slab->remote), live = slab_live(slab);
+    const char *wrong = NULL;
+    const struct free_block *head =
+        REMOTE_HEAD(w) == 0 ? NULL
+                            : (struct free_block *)(range_slab_base(slab) + (REMOTE_HEAD(w) - 1) * 16);
+    unsigned own = chain_length(slab, slab->free, &wrong);
+    unsigned remote = wrong == NULL ? chain_length(slab, head, &wrong) : 0;
+    bool in_bin = slab->flags & (SLAB_LINKED | SLAB_CURRENT);
+
+    if (wrong != NULL)
+        return wrong;
+    if (own + remote + live + slab_uncarved(slab) != slab_class(slab)->capacity)
+        return "free, remote, live and uncarved blocks do not add up to the slab's capacity";
+    if (remote != REMOTE_PUSHES(w) - slab->collected)
+        return "the remote list is not as long as pushes since the last collection";
+    if (slab->kind == SLAB_MIXED && side_count(slab) != live)
+        return "a side array does not name the live blocks";
+    if (REMOTE_STATE(w) == REMOTE_NONE || (REMOTE_STATE(w) == REMOTE_FULL && in_bin) ||
+        (REMOTE_STATE(w) == REMOTE_OWNED && !in_bin))
+        return "a slab's remote state and its bin disagree";
+    if (STATE_LOAD(&slab->generation) % 2 != 0)
+        return "a generation is odd at rest";
+    return NULL;
+}

@@ -1,0 +1,51 @@
+/*
+ * Slabs in service: carving, bins, and the protocol of remote frees (docs/remote-frees.md).
+ */
+#ifndef RXPOOL_EX_SLAB_H
+#define RXPOOL_EX_SLAB_H
+
+#include "ex/heap.h"
+
+/* slab.flags while in service. */
+#define SLAB_LINKED 1u  /* in its bin's partial list */
+#define SLAB_CURRENT 2u /* its bin's current slab */
+
+/* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
+uint64_t slab_live(const struct slab *slab);
+/* Blocks that were never carved yet. */
+unsigned slab_uncarved(const struct slab *slab);
+const struct class_info *slab_class(const struct slab *slab);
+uint32_t slab_owner(const struct slab *slab);
+
+/* The owner's: makes current[c] a slab with a free block; false when memory is short. */
+bool slab_refill(struct heap *heap, struct binset *set, unsigned class);
+/* The owner's: a block of a mixed slab, for `account`. */
+void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout layout, unsigned class);
+
+/* A thread that does not own the slab gives back a block. */
+void slab_push(struct slab *slab, void *block);
+
+/* The account of a live block on a mixed slab; 0 for one that is free. */
+uint32_t slab_side_account(const struct slab *slab, const void *block);
+/* Marks it free and tells whose it was; 0 for one that was free: exactly one of two freers wins. */
+uint32_t slab_side_clear(struct slab *slab, const void *block);
+
+/* Takes what others reported as no longer full. The owner's. */
+void slab_drain(struct heap *heap);
+/* Retires what is empty, idle currents included. The owner's. */
+void slab_sweep(struct heap *heap);
+
+/* A descriptor into and out of service as a span's. slab_hide_span: false where another thread was first. */
+void slab_publish_span(struct slab *slab, uint32_t account, uint32_t tag, uint64_t bytes);
+bool slab_hide_span(struct slab *slab);
+
+/* Thread exit and adoption; under the heaps lock. */
+void slab_orphan_all(struct heap *heap);
+void slab_adopt_all(struct heap *heap);
+/* In a fork's child: nobody else is there any more, so what is on its way to the notify list never arrives. */
+void slab_settle_all(struct heap *heap);
+
+/* NULL, or the invariant that does not hold. */
+const char *slab_walk(const struct slab *slab);
+
+#endif

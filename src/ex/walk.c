@@ -1,0 +1,66 @@
+/*
+ * One walker for every invariant, and the totals that come from the same pass.
+ */
+#include "ex/account.h"
+#include "ex/range.h"
+#include "ex/slab.h"
+
+static struct slab *walk_slabs(const struct root *root) {
+    return (struct slab *)root->slabs;
+}
+
+const char *engine_walk(void) {
+    if (engine_root() == NULL)
+        return NULL;
+    for (unsigned n = 0; range_root(n) != NULL; n++) {
+        const struct root *root = range_root(n);
+        for (uint64_t i = 1; i < STATE_LOAD(&root->slab_high); i++) {
+            const struct slab *slab = &walk_slabs(root)[i];
+            uint8_t kind = STATE_LOAD(&slab->kind);
+            const char *wrong = kind == SLAB_OWN || kind == SLAB_MIXED ? slab_walk(slab) : NULL;
+            if (wrong != NULL)
+                return wrong;
+        }
+    }
+    return range_walk();
+}
+
+/* Live figures of own slabs; the rest is in counters. */
+static void total_slabs(const struct root *root, struct engine_totals *out) {
+    for (uint64_t i = 1; i < STATE_LOAD(&root->slab_high); i++) {
+        const struct slab *slab = &walk_slabs(root)[i];
+        if (STATE_LOAD(&slab->kind) == SLAB_OWN) {
+            uint64_t live = slab_live(slab);
+            out->live_blocks += live;
+            out->live_bytes += live * slab->block_size;
+        } else if (STATE_LOAD(&slab->kind) == SLAB_SPAN) {
+            out->span_blocks++;
+            out->span_bytes += slab->span_bytes;
+        }
+    }
+}
+
+static void total_counters(const struct counters *c, struct engine_totals *out) {
+    out->live_blocks += STATE_LOAD(&c->allocs) - STATE_LOAD(&c->frees);
+    out->live_bytes += STATE_LOAD(&c->bytes_in) - STATE_LOAD(&c->bytes_out);
+}
+
+void engine_totals(struct engine_totals *out) {
+    const struct root *root = engine_root();
+
+    *out = (struct engine_totals){0};
+    if (root == NULL)
+        return;
+    for (unsigned n = 0; range_root(n) != NULL; n++)
+        total_slabs(range_root(n), out);
+    for (struct heap *h = heap_first(); h != NULL; h = (struct heap *)h->public.next_heap)
+        for (unsigned k = 0; k < COUNTER_CHUNKS; k++) {
+            const struct counters *chunk = (const struct counters *)STATE_LOAD(&h->public.chunk[k]);
+            for (unsigned i = 0; chunk != NULL && i < CHUNK_ACCOUNTS; i++)
+                total_counters(&chunk[i], out);
+        }
+    for (uint32_t id = 1; id < STATE_LOAD(&root->account_high); id++)
+        total_counters(account_shared_counters(id), out);
+    out->mapped_bytes = STATE_LOAD(&root->live_bytes);
+    out->idle_bytes = STATE_LOAD(&root->dirty_bytes);
+}

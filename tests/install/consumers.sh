@@ -3,6 +3,7 @@
 # Installs BUILD under a fresh prefix, then builds and runs three users of it: one found by pkg-config,
 # one by find_package, and a driver's file by pkg-config rxpool-ddk. The prefix is moved first: an
 # installed tree must not know where it was made.
+# shellcheck disable=SC2317 # the functions are called by check
 set -eu
 build=$1 source=$2 cc=$3
 work=$(mktemp -d "${TMPDIR:-/tmp}/rxpool-install.XXXXXX")
@@ -37,10 +38,12 @@ check "the library has a soname" sh -c "objdump -p $libdir/librxpool.so | grep -
 check "man pages" sh -c "ls $prefix/share/man/man1/*.1"
 
 # shellcheck disable=SC2046 # words
-pkg_config_build() {
-    "$cc" "$source/plain.c" -o "$work/$1" $2 $(pkg-config --cflags --libs rxpool)
+pkg_config_build() { # PROGRAM FLAG ...
+    program=$1
+    shift
+    "$cc" "$source/plain.c" -o "$work/$program" "$@" -Werror $(pkg-config --cflags --libs rxpool)
 }
-check "cc x.c \$(pkg-config --cflags --libs rxpool)" pkg_config_build free ""
+check "cc x.c \$(pkg-config --cflags --libs rxpool)" pkg_config_build free
 check "the free build's program runs" "$work/free"
 check "the same with -DDBG=1" pkg_config_build checked -DDBG=1
 check "the checked build's program runs" "$work/checked"

@@ -22,7 +22,8 @@ static KEVENT Done;
 static BOOLEAN FillFromPool(VOID) {
     ULONG i;
     for (i = 0; i < RECORDS; i++) {
-        PRECORD record = RxAllocatePoolWithTag(PagedPool | POOL_COLD_ALLOCATION, sizeof(RECORD), TAG_RECORD);
+        PRECORD record =
+            RxAllocatePoolWithTag(PagedPool | POOL_COLD_ALLOCATION, sizeof(RECORD), TAG_RECORD);
         if (record == NULL) {
             return FALSE;
         }

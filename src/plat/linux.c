@@ -127,7 +127,8 @@ static void forget_own_id(void) {
 
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static void (*exit_hook)(void *);
+static bool exit_key_made;
+static __thread void (*exit_hook)(void *) __attribute__((tls_model("initial-exec")));
 
 /* Other keys' destructors may still run after ours and free blocks; thread-local destructors of C++ ran before. */
 static void run_exit_hook(void *argument) {
@@ -135,14 +136,13 @@ static void run_exit_hook(void *argument) {
 }
 
 static void make_exit_key(void) {
-    if (pthread_key_create(&exit_key, run_exit_hook) != 0)
-        exit_hook = NULL;
+    exit_key_made = pthread_key_create(&exit_key, run_exit_hook) == 0;
 }
 
 bool plat_at_thread_exit(void (*hook)(void *), void *argument) {
-    __atomic_store_n(&exit_hook, hook, __ATOMIC_RELEASE);
+    exit_hook = hook;
     pthread_once(&exit_once, make_exit_key);
-    return exit_hook != NULL && pthread_setspecific(exit_key, argument) == 0;
+    return exit_key_made && pthread_setspecific(exit_key, argument) == 0;
 }
 
 bool plat_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {

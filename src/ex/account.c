@@ -23,6 +23,9 @@ bool accounts_init(void) {
     table.shared = (struct counters *)root->shared_counters;
     table.capacity = root->account_capacity;
     table.buckets = meta_alloc(BUCKETS * sizeof(*table.buckets));
+    /* Under no key: nothing finds them, they are only fallen back on. */
+    table.accounts[ACCOUNT_OVERFLOW_DENSE].type = ACCOUNT_DENSE;
+    STATE_STORE(&range_root(0)->account_high, ACCOUNT_OVERFLOW_DENSE + 1);
     return table.buckets != NULL;
 }
 
@@ -47,9 +50,7 @@ static uint32_t account_make(uint64_t key) {
     uint32_t id = STATE_LOAD(&root->account_high);
 
     if (id == table.capacity)
-        return ACCOUNT_OVERFLOW;
-    if (id == ACCOUNT_OVERFLOW)
-        id++; /* filled in here, shown in tables once something is counted on it */
+        return (key >> 32) & ACCOUNT_DENSE ? ACCOUNT_OVERFLOW_DENSE : ACCOUNT_OVERFLOW;
     struct account *a = &table.accounts[id];
     a->key = key;
     a->tag = (uint32_t)key;

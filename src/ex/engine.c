@@ -50,7 +50,7 @@ static enum class_layout layout_of(uint32_t account) {
 static uint32_t account_by_alias(struct heap *heap, uint64_t alias, uint64_t key) {
     struct cold_entry *e = &heap->cold[table_offset(alias, ~(uint64_t)0) % COLD_ENTRIES];
 
-    if (STATE_LOAD(&e->alias) != alias) {
+    if (e->account == 0 || STATE_LOAD(&e->alias) != alias) {
         e->account = account_of(key);
         STATE_STORE(&e->alias, alias);
     }

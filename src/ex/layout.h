@@ -29,7 +29,8 @@
 #define ROOT_SIZE POOL_PAGE_SIZE
 
 #define ACCOUNTS_MAX 65536u    /* ids 1..65535; 0 is none */
-#define ACCOUNT_OVERFLOW 1u    /* the account that further ones share */
+#define ACCOUNT_OVERFLOW 1u       /* the account that further ones share */
+#define ACCOUNT_OVERFLOW_DENSE 2u /* the same for the drop-in's layout */
 #define SITES_MAX 65536u       /* ids 1..65535; 0 is none */
 #define CHUNK_ACCOUNTS 256u    /* accounts in one chunk of a heap's counters */
 #define COUNTER_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)

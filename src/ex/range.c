@@ -205,7 +205,6 @@ static bool range_make_tables(void) {
     root->accounts = (uintptr_t)meta_alloc(capacity * sizeof(struct account));
     root->sites = (uintptr_t)meta_alloc(capacity * sizeof(struct site));
     root->shared_counters = (uintptr_t)meta_alloc(capacity * sizeof(struct counters));
-    STATE_STORE(&root->account_high, 1);
     STATE_STORE(&root->site_high, 1);
     return root->accounts != 0 && root->sites != 0 && root->shared_counters != 0;
 }

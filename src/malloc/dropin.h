@@ -1,0 +1,71 @@
+/*
+ * The drop-in: glibc's malloc family and C++'s operator new and delete over the engine, for
+ * programs that know nothing of pools. It names glibc and its loader freely: it is of no use
+ * anywhere else.
+ *
+ *   malloc.c   the malloc family              account.c  which account a call belongs to
+ *   new.c      operator new and delete        module.c   which module an address belongs to
+ *   report.c   mallinfo, malloc_info, ...
+ *
+ * A call's account. by=tag: one account for all, a constant. by=module and by=site: the account of
+ * the caller, found by its return address (a function that makes its call the last thing it does
+ * has left by then, and its own caller is taken for it). The address (its page for by=module) with
+ * ENGINE_ALIAS set is the alias under which the thread's own table remembers the account, so a
+ * repeated caller costs no more than a tag does. An alias that the thread does not know goes
+ * through a process-wide cache of sites to the loader's tables, and none of the three takes a lock.
+ */
+#ifndef RXPOOL_MALLOC_DROPIN_H
+#define RXPOOL_MALLOC_DROPIN_H
+
+#include "ex/fast.h"
+
+/* Reads "Mllc" in memory order. */
+#define DROPIN_TAG ((uint32_t)('M' | 'l' << 8 | 'l' << 16 | 'c' << 24))
+/* The account of by=tag. */
+#define DROPIN_KEY ACCOUNT_KEY(DROPIN_TAG, ACCOUNT_DENSE, 0)
+
+/* --- account.c --- */
+
+/* by=tag is in force: a caller's address need not even be read. False until the options are. */
+extern bool dropin_one_account __attribute__((visibility("hidden")));
+
+struct dropin_account {
+    uint64_t alias;
+    uint64_t key;
+    unsigned flags; /* for engine_alloc: ENGINE_NO_INSTALL where the alias does not stay true */
+};
+
+/* The alias for engine_alloc_fast of calls that return to `caller`; first reads the options. */
+uint64_t dropin_alias(const void *caller);
+/* The whole account of calls that return to `caller`, created where it is new. */
+struct dropin_account dropin_account(const void *caller);
+
+/* --- malloc.c --- */
+
+/*
+ * Allocates for the code at `caller`. flags: 0 or ENGINE_ZERO. NULL with errno ENOMEM where the
+ * engine has none or `size` exceeds PTRDIFF_MAX.
+ */
+void *dropin_alloc(size_t size, const void *caller, unsigned flags);
+/* The same at `alignment`, a power of two. */
+void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller);
+/* Frees a block of either; NULL is ignored; anything else stops with 0xC2. */
+void dropin_free(void *block);
+
+/* Every entry point's way in: one test, the engine's fast path, no look at the caller for by=tag.
+ */
+RXP_INLINE void *dropin_alloc_inline(size_t size, const void *caller) {
+    if (RXP_LIKELY(dropin_one_account)) {
+        void *block = engine_alloc_fast_dense(DROPIN_KEY, size);
+        if (RXP_LIKELY(block != NULL))
+            return block;
+    }
+    return dropin_alloc(size, caller, 0);
+}
+
+RXP_INLINE void dropin_free_inline(void *block) {
+    if (RXP_UNLIKELY(!engine_free_fast(block, 0)))
+        dropin_free(block);
+}
+
+#endif

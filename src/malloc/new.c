@@ -1,0 +1,174 @@
+/*
+ * C++'s operator new and delete in every form, by their mangled names, so that a C program needs no
+ * C++ runtime. Without them every C++ allocation would belong to the module that is called
+ * libstdc++. Compiled with -fexceptions: a new-handler's exception passes through these frames.
+ */
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "base/host.h"
+#include "malloc/dropin.h"
+
+typedef void (*new_handler)(void);
+
+/* --- the C++ runtime, where there is one ------------------------------------------------------ */
+
+/*
+ * A function of the C++ runtime: of the program's own, or of one that came later with a plug-in and
+ * is in nobody's scope but the plug-in's. Asked only when memory has run out.
+ */
+static RXP_COLD void *runtime_function(const char *mangled) {
+    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
+    void *function = dlsym(RTLD_NEXT, mangled);
+    for (size_t i = 0; function == NULL && i < RXP_COUNT(runtimes); i++) {
+        void *runtime = dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
+        if (runtime != NULL)
+            function = dlsym(runtime, mangled);
+    }
+    return function;
+}
+
+/* std::get_new_handler() */
+static new_handler current_handler(void) {
+    new_handler (*get)(void) = (new_handler(*)(void))runtime_function("_ZSt15get_new_handlerv");
+    return get != NULL ? get() : NULL;
+}
+
+/* Throws std::bad_alloc. Nobody expects NULL of these forms, so without a runtime it is the end. */
+static RXP_COLD __attribute__((noreturn)) void throw_bad_alloc(void) {
+    static const char line[] =
+        "rxpool: operator new is out of memory, and there is no C++ runtime to throw\n";
+    void (*throw)(void) = (void (*)(void))runtime_function("_ZSt17__throw_bad_allocv");
+    if (throw != NULL)
+        throw();
+    plat_report(NULL, line, sizeof line - 1);
+    abort();
+}
+
+/* --- allocation ------------------------------------------------------------------------------- */
+
+static void *try_alloc(size_t alignment, size_t size, const void *caller) {
+    return alignment == 0 ? dropin_alloc(size, caller, 0)
+                          : dropin_alloc_aligned(alignment, size, caller);
+}
+
+/* alignment 0: the default one. */
+static RXP_NOINLINE void *new_slow(size_t alignment, size_t size, const void *caller) {
+    for (;;) {
+        void *block = try_alloc(alignment, size, caller);
+        if (RXP_LIKELY(block != NULL))
+            return block;
+        new_handler handler = current_handler();
+        if (handler == NULL)
+            throw_bad_alloc();
+        handler();
+    }
+}
+
+RXP_INLINE void *new_plain(size_t size, const void *caller) {
+    if (RXP_LIKELY(dropin_one_account)) {
+        void *block = engine_alloc_fast_dense(DROPIN_KEY, size);
+        if (RXP_LIKELY(block != NULL))
+            return block;
+    }
+    return new_slow(0, size, caller);
+}
+
+static void *new_aligned(size_t size, size_t alignment, const void *caller) {
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+        throw_bad_alloc();
+    return new_slow(alignment, size, caller);
+}
+
+/*
+ * The forms that return NULL. What a new-handler throws must be caught, which C cannot: where one
+ * is installed the runtime's own form runs the loop, over the throwing form above.
+ */
+static void *new_nothrow(size_t size, const void *nothrow, const void *caller) {
+    typedef void *form(size_t, const void *);
+    void *block = dropin_alloc_inline(size, caller);
+    if (RXP_LIKELY(block != NULL) || current_handler() == NULL)
+        return block;
+    form *next = (form *)runtime_function("_ZnwmRKSt9nothrow_t");
+    return next != NULL ? next(size, nothrow) : NULL;
+}
+
+static void *new_aligned_nothrow(size_t size, size_t alignment, const void *nothrow,
+                                 const void *caller) {
+    typedef void *form(size_t, size_t, const void *);
+    if (alignment == 0 || (alignment & (alignment - 1)) != 0)
+        return NULL;
+    void *block = dropin_alloc_aligned(alignment, size, caller);
+    if (RXP_LIKELY(block != NULL) || current_handler() == NULL)
+        return block;
+    form *next = (form *)runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t");
+    return next != NULL ? next(size, alignment, nothrow) : NULL;
+}
+
+/* --- the names -------------------------------------------------------------------------------- */
+
+/* std::size_t mangles as m, std::align_val_t is a std::size_t, std::nothrow_t is passed by address.
+ */
+RXP_EXPORT void *_Znwm(size_t size);
+RXP_EXPORT void *_Znam(size_t size);
+RXP_EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment);
+RXP_EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment);
+RXP_EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow);
+RXP_EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow);
+RXP_EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                                    const void *nothrow);
+RXP_EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                                    const void *nothrow);
+
+void *_Znwm(size_t size) {
+    return new_plain(size, RXP_RETURN_ADDRESS());
+}
+
+void *_Znam(size_t size) {
+    return new_plain(size, RXP_RETURN_ADDRESS());
+}
+
+void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
+    return new_aligned(size, alignment, RXP_RETURN_ADDRESS());
+}
+
+void *_ZnamSt11align_val_t(size_t size, size_t alignment) {
+    return new_aligned(size, alignment, RXP_RETURN_ADDRESS());
+}
+
+void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow) {
+    return new_nothrow(size, nothrow, RXP_RETURN_ADDRESS());
+}
+
+void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow) {
+    return new_nothrow(size, nothrow, RXP_RETURN_ADDRESS());
+}
+
+void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow) {
+    return new_aligned_nothrow(size, alignment, nothrow, RXP_RETURN_ADDRESS());
+}
+
+void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow) {
+    return new_aligned_nothrow(size, alignment, nothrow, RXP_RETURN_ADDRESS());
+}
+
+/* Every form of delete is free: the size and the alignment are the block's own. */
+#define DELETE_FORM(mangled, ...)                                                                  \
+    RXP_EXPORT void mangled(void *block, ##__VA_ARGS__);                                           \
+    void mangled(void *block, ##__VA_ARGS__) {                                                     \
+        dropin_free_inline(block);                                                                 \
+    }
+
+_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wunused-parameter\"")
+    DELETE_FORM(_ZdlPv) DELETE_FORM(_ZdaPv) DELETE_FORM(_ZdlPvm, size_t size)
+        DELETE_FORM(_ZdaPvm, size_t size) DELETE_FORM(_ZdlPvSt11align_val_t, size_t alignment)
+            DELETE_FORM(_ZdaPvSt11align_val_t, size_t alignment)
+                DELETE_FORM(_ZdlPvmSt11align_val_t, size_t size, size_t alignment)
+                    DELETE_FORM(_ZdaPvmSt11align_val_t, size_t size, size_t alignment)
+                        DELETE_FORM(_ZdlPvRKSt9nothrow_t, const void *nothrow)
+                            DELETE_FORM(_ZdaPvRKSt9nothrow_t, const void *nothrow)
+                                DELETE_FORM(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t alignment,
+                                            const void *nothrow)
+                                    DELETE_FORM(_ZdaPvSt11align_val_tRKSt9nothrow_t,
+                                                size_t alignment, const void *nothrow)
+                                        _Pragma("GCC diagnostic pop")

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True  # the source tree holds what people wrote
 import plot
 import programs
 

@@ -58,6 +58,18 @@ struct stop_report *stop_claim(void) {
     return &shared_report;
 }
 
+static void put_what(struct stop_report *r, const char *what) {
+    text_string(stop_line(r, "what"), what);
+    stop_end_line(r);
+}
+
+void stop_warn(struct stop_report *r, const char *what) {
+    r->code = 0;
+    text_init(&r->text, r->buffer, sizeof r->buffer);
+    text_string(&r->text, "*** WARNING\n");
+    put_what(r, what);
+}
+
 void stop_begin(struct stop_report *r, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
                 uint64_t p4, const char *what) {
     struct text *t = &r->text;
@@ -76,8 +88,7 @@ void stop_begin(struct stop_report *r, uint32_t code, uint64_t p1, uint64_t p2, 
         text_hex(t, r->parameter[i], 16);
     }
     text_string(t, ")\n");
-    text_string(stop_line(r, "what"), what);
-    stop_end_line(r);
+    put_what(r, what);
 }
 
 struct text *stop_line(struct stop_report *r, const char *key) {
@@ -107,7 +118,7 @@ void stop_commit(struct stop_report *r) {
     if (r->text.cut) /* a reader must see that the last line is not whole */
         r->buffer[r->text.length - 1] = '\n';
     plat_report(options->report, r->buffer, r->text.length);
-    if (options->on_error == OPTIONS_STOP)
+    if (r->code != 0 && options->on_error == OPTIONS_STOP)
         plat_stop(r->code, r->parameter);
     atomic_store_explicit(&reporter, 0, memory_order_release);
 }

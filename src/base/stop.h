@@ -46,6 +46,11 @@ struct stop_report *stop_claim(void);
 /* Starts a report: writes the first line and the `what:` line. */
 void stop_begin(struct stop_report *r, uint32_t code, uint64_t p1, uint64_t p2, uint64_t p3,
                 uint64_t p4, const char *what);
+/*
+ * Starts a warning instead: `*** WARNING` and the `what:` line. stop_commit gives it out and returns
+ * whatever on_error says: nothing was violated that could not be refused.
+ */
+void stop_warn(struct stop_report *r, const char *what);
 /* Adds `key: ` and leaves the value to the text_ calls on &r->text; stop_end_line ends the line. */
 struct text *stop_line(struct stop_report *r, const char *key);
 void stop_end_line(struct stop_report *r);

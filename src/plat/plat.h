@@ -41,6 +41,8 @@ uint32_t plat_thread_id(void); /* for reports only: ids are reused */
 bool plat_at_thread_exit(void (*hook)(void *), void *argument);
 /* Registers fork handlers once; false when refused. */
 bool plat_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+/* Calls hook() when the process exits in order, as late as possible; the last one first. False when refused. */
+bool plat_at_exit(void (*hook)(void));
 void plat_yield(void);
 
 /* --- time ------------------------------------------------------------------------------------ */

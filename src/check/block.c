@@ -1,0 +1,180 @@
+/* A checked block's bytes: see block.h. Nothing here takes a lock or knows the registry. */
+#include "check/block.h"
+
+#define RXPOOL_CHECKED 1
+#include <ntrxdef.h>
+
+_Static_assert(sizeof(RX_POOL_HEADER) == BLOCK_HEADER, "the header keeps the block 16-byte aligned");
+
+/* --- placement ------------------------------------------------------------------------------- */
+
+/* Bytes before the block where the pool's memory starts as aligned as the block must be. */
+static size_t lead(size_t alignment) {
+    return rxp_round_up(BLOCK_HEADER, alignment);
+}
+
+static bool within_page(uintptr_t start, size_t size) {
+    return start / PAGE_SIZE == (start + size - 1) / PAGE_SIZE;
+}
+
+size_t block_request(size_t size, size_t alignment, bool exact) {
+    size_t request;
+    if (!exact)
+        request = lead(alignment) + alignment + (size < PAGE_SIZE ? size : PAGE_SIZE) + size + 1;
+    else if (lead(alignment) + size + 1 <= PAGE_SIZE)
+        request = lead(alignment) + size + 1;
+    else
+        request = PAGE_SIZE + size + 1; /* the header lies in the page before the block's */
+    return rxp_round_up(request, BLOCK_ALIGNMENT);
+}
+
+uintptr_t block_place(uintptr_t start, size_t request, size_t size, size_t alignment) {
+    uintptr_t block = rxp_round_up(start + BLOCK_HEADER, size < PAGE_SIZE ? alignment : PAGE_SIZE);
+    if (size < PAGE_SIZE && !within_page(block, size))
+        block = rxp_round_up(block, PAGE_SIZE);
+    return block + size + 1 <= start + request ? block : 0;
+}
+
+/* --- patterns -------------------------------------------------------------------------------- */
+
+static void fill(uintptr_t at, size_t bytes, unsigned char pattern) {
+    unsigned char *p = (unsigned char *)at;
+    for (size_t i = 0; i < bytes; i++)
+        p[i] = pattern;
+}
+
+/* The first address in [at, at + bytes) that does not hold the pattern; the end where all do. */
+static uintptr_t first_changed(uintptr_t at, size_t bytes, unsigned char pattern) {
+    const uint64_t eight = pattern * (uint64_t)0x0101010101010101u;
+    uintptr_t end = at + bytes;
+    while (at < end && at % sizeof eight != 0 && *(const unsigned char *)at == pattern)
+        at++;
+    if (at % sizeof eight == 0) {
+        while (end - at >= sizeof eight && *(const uint64_t *)at == eight)
+            at += sizeof eight;
+    }
+    while (at < end && *(const unsigned char *)at == pattern)
+        at++;
+    return at;
+}
+
+/* Reports into *out when a byte of the region has changed and nothing was found before. */
+static void check_pattern(uintptr_t at, size_t bytes, unsigned char pattern, enum damage_kind kind,
+                          struct damage *out) {
+    uintptr_t changed = first_changed(at, bytes, pattern), last = at + bytes;
+    if (RXP_LIKELY(changed == last))
+        return;
+    while (*(const unsigned char *)(last - 1) == pattern)
+        last--;
+    out->kind = kind;
+    out->at = changed;
+    out->bytes = (uint32_t)(last - changed);
+    out->expected[0] = pattern;
+    out->expected_bytes = 1;
+}
+
+/* --- header ---------------------------------------------------------------------------------- */
+
+static uint32_t check_word(const RX_POOL_HEADER *h, uintptr_t address) {
+    uint64_t x = (h->Tag | (uint64_t)h->Signature << 32) ^ address;
+    x = x * 0x9E3779B97F4A7C15u ^ h->Size;
+    x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u ^ (h->Type | (uint64_t)h->State << 32);
+    x = (x ^ x >> 32) * 0x94D049BB133111EBu + h->Back;
+    return (uint32_t)(x >> 32);
+}
+
+/* The header that the block should have. */
+static void make_header(const struct record_info *info, uint32_t state, RX_POOL_HEADER *h) {
+    h->Tag = info->tag;
+    h->Signature = RX_POOL_SIGNATURE;
+    h->Size = info->size;
+    h->Type = info->type;
+    h->State = state;
+    h->Back = info->back;
+    h->Check = check_word(h, (uintptr_t)info->block - BLOCK_HEADER);
+}
+
+static RX_POOL_HEADER *header_of(const struct record_info *info) {
+    return (RX_POOL_HEADER *)((uintptr_t)info->block - BLOCK_HEADER);
+}
+
+static void check_header(const struct record_info *info, uint32_t state, struct damage *out) {
+    union {
+        RX_POOL_HEADER header;
+        uint64_t word[BLOCK_HEADER / sizeof(uint64_t)];
+        unsigned char byte[BLOCK_HEADER];
+    } want;
+    make_header(info, state, &want.header);
+    const uint64_t *have = (const uint64_t *)header_of(info);
+    uint64_t changed = 0;
+    for (size_t i = 0; i < RXP_COUNT(want.word); i++)
+        changed |= have[i] ^ want.word[i];
+    if (RXP_LIKELY(changed == 0))
+        return;
+    const unsigned char *byte = (const unsigned char *)have;
+    uint32_t first = 0, last = BLOCK_HEADER;
+    while (byte[first] == want.byte[first])
+        first++;
+    while (byte[last - 1] == want.byte[last - 1])
+        last--;
+    out->kind = DAMAGE_HEADER;
+    out->at = (uintptr_t)(byte + first);
+    out->bytes = last - first;
+    out->expected_bytes = last - first;
+    for (uint32_t i = 0; i < last - first; i++)
+        out->expected[i] = want.byte[first + i];
+}
+
+/* --- the whole block ------------------------------------------------------------------------- */
+
+/* The tag at the beginning of the memory and the slack behind it, where the header does not begin it. */
+static void check_slack(const struct record_info *info, struct damage *out) {
+    uintptr_t start = (uintptr_t)info->block - info->back;
+    size_t slack = info->back - BLOCK_HEADER;
+    check_pattern(start + sizeof(uint32_t), slack - sizeof(uint32_t), BLOCK_GUARD, DAMAGE_UNDERRUN,
+                  out);
+    if (*(const uint32_t *)start == info->tag)
+        return;
+    out->kind = DAMAGE_UNDERRUN;
+    out->at = start;
+    out->bytes = out->expected_bytes = sizeof(uint32_t);
+    for (unsigned i = 0; i < sizeof(uint32_t); i++)
+        out->expected[i] = (unsigned char)(info->tag >> 8 * i);
+}
+
+void block_write(const struct record_info *info, uint32_t header_state) {
+    uintptr_t block = (uintptr_t)info->block, start = block - info->back;
+    size_t slack = info->back - BLOCK_HEADER;
+    if (slack != 0) {
+        *(uint32_t *)start = info->tag;
+        fill(start + sizeof(uint32_t), slack - sizeof(uint32_t), BLOCK_GUARD);
+    }
+    make_header(info, header_state, header_of(info));
+    fill(block + info->size, info->tail, BLOCK_GUARD);
+}
+
+void block_fill_fresh(const struct record_info *info) {
+    fill((uintptr_t)info->block, info->size, BLOCK_FRESH);
+}
+
+void block_retire(const struct record_info *info, bool fill_bytes) {
+    make_header(info, RX_POOL_STATE_FREED, header_of(info));
+    if (fill_bytes)
+        fill((uintptr_t)info->block, info->size, BLOCK_FREED);
+}
+
+void block_check_live(const struct record_info *info, uint32_t header_state, struct damage *out) {
+    out->kind = DAMAGE_NONE;
+    check_pattern((uintptr_t)info->block + info->size, info->tail, BLOCK_GUARD, DAMAGE_OVERRUN, out);
+    if (info->back != BLOCK_HEADER)
+        check_slack(info, out);
+    check_header(info, header_state, out);
+}
+
+void block_check_freed(const struct record_info *info, bool filled, struct damage *out) {
+    block_check_live(info, RX_POOL_STATE_FREED, out);
+    if (filled)
+        check_pattern((uintptr_t)info->block, info->size, BLOCK_FREED, DAMAGE_AFTER_FREE, out);
+    if (out->kind != DAMAGE_NONE)
+        out->kind = DAMAGE_AFTER_FREE;
+}

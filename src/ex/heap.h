@@ -35,6 +35,8 @@ struct heap {
     uint64_t table_mask;
     uint32_t table_conflicts;
     uint32_t slabs; /* first of all its slabs, through heap_next */
+    uint32_t slab_count;
+    uint32_t idle; /* of them, slabs that are SLAB_IDLE */
     struct heap *next_free;
     struct binset *sets;  /* every binset, mixed ones included */
     struct binset *mixed[2];

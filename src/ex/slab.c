@@ -18,6 +18,9 @@
 
 /* How many frees may pass before a current slab's owner looks up. */
 #define LOOK_EVERY 512u
+/* Empty slabs that a heap keeps in its bins until the next sweep: at least so many, at most this share of its slabs. */
+#define IDLE_LEAST 8u
+#define IDLE_SHARE 8u
 #define EVENT_NEVER UINT64_MAX
 
 uint32_t slab_owner(const struct slab *slab) {
@@ -117,7 +120,9 @@ static void bin_unlink(struct binset *set, struct slab *slab) {
     uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
 
     rxp_assert(slab->flags & SLAB_LINKED);
-    slab->flags &= (uint8_t)~SLAB_LINKED;
+    if (slab->flags & SLAB_IDLE)
+        heap_by_id(slab_owner(slab))->idle--;
+    slab->flags &= (uint8_t) ~(SLAB_LINKED | SLAB_IDLE);
     if (slab->bin_next == id) {
         *head = 0;
     } else {
@@ -141,6 +146,7 @@ static void bin_clear_current(struct binset *set, struct slab *slab) {
 }
 
 static void heap_link(struct heap *heap, struct slab *slab) {
+    heap->slab_count++;
     slab->heap_prev = 0;
     slab->heap_next = heap->slabs;
     if (heap->slabs != 0)
@@ -149,6 +155,7 @@ static void heap_link(struct heap *heap, struct slab *slab) {
 }
 
 static void heap_unlink(struct heap *heap, struct slab *slab) {
+    heap->slab_count--;
     if (slab->heap_prev != 0)
         range_slab_by_id(slab->heap_prev)->heap_next = slab->heap_next;
     else
@@ -194,8 +201,10 @@ uint32_t slab_side_account(const struct slab *slab, const void *block) {
     return STATE_LOAD(side_of(slab, block));
 }
 
-uint32_t slab_side_clear(struct slab *slab, const void *block) {
-    return atomic_exchange_explicit(side_of(slab, block), 0, memory_order_relaxed);
+bool slab_side_clear(struct slab *slab, const void *block, uint32_t account) {
+    uint16_t seen = (uint16_t)account;
+    return atomic_compare_exchange_strong_explicit(side_of(slab, block), &seen, 0, memory_order_relaxed,
+                                                   memory_order_relaxed);
 }
 
 /* --- in and out of service ------------------------------------------------------------------------------ */
@@ -315,12 +324,37 @@ static bool slab_notified(const struct slab *slab) {
     return REMOTE_STATE(STATE_LOAD(&slab->remote)) == REMOTE_NOTIFIED;
 }
 
+static bool slab_empty(const struct slab *slab) {
+    return slab_live(slab) == 0 && !slab_notified(slab);
+}
+
+/*
+ * An empty slab of a heap that has few of them stays, behind those with blocks in use: a loop that fills and empties
+ * the same slabs would otherwise take them from the range and carve them each time round.
+ */
+static bool slab_keep_idle(struct heap *heap, struct slab *slab) {
+    uint32_t allowed = heap->slab_count / IDLE_SHARE;
+
+    if (heap->idle >= (allowed > IDLE_LEAST ? allowed : IDLE_LEAST))
+        return false;
+    if (STATE_LOAD(&heap->public.state) != HEAP_TAKEN)
+        return false;
+    if (slab->flags & SLAB_LINKED)
+        bin_unlink(heap_set_of(heap, slab), slab);
+    bin_link(heap_set_of(heap, slab), slab, false);
+    slab->flags |= SLAB_IDLE;
+    slab->event = EVENT_NEVER;
+    heap->idle++;
+    return true;
+}
+
 /* Into its bin's list, or out of service where nothing is left in it. */
 static void slab_settle(struct heap *heap, struct slab *slab) {
     uint64_t live = slab_live(slab);
 
-    if (live == 0 && !(slab->flags & SLAB_CURRENT) && !slab_notified(slab)) {
-        slab_retire(heap, slab);
+    if (slab_empty(slab) && !(slab->flags & (SLAB_CURRENT | SLAB_IDLE))) {
+        if (!slab_keep_idle(heap, slab))
+            slab_retire(heap, slab);
         return;
     }
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
@@ -417,7 +451,7 @@ void slab_drain(struct heap *heap) {
 static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
     struct slab *slab = set->current[class];
 
-    if (slab != &engine_no_slab && slab_live(slab) == 0 && !slab_notified(slab)) {
+    if (slab != &engine_no_slab && slab_empty(slab)) {
         slab_retire(heap, slab);
         set->own &= ~((uint64_t)1 << class); /* to be earned again */
     }
@@ -428,7 +462,7 @@ static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
     for (; length > 0; length--) {
         slab = range_slab_by_id(id);
         id = slab->bin_next;
-        if (slab_live(slab) == 0 && !slab_notified(slab))
+        if (slab_empty(slab))
             slab_retire(heap, slab);
     }
 }

@@ -9,6 +9,7 @@
 /* slab.flags while in service. */
 #define SLAB_LINKED 1u  /* in its bin's partial list */
 #define SLAB_CURRENT 2u /* its bin's current slab */
+#define SLAB_IDLE 4u    /* linked though empty: kept for the bin's next need, counted in heap.idle */
 
 /* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
 uint64_t slab_live(const struct slab *slab);
@@ -27,8 +28,8 @@ void slab_push(struct slab *slab, void *block);
 
 /* The account of a live block on a mixed slab; 0 for one that is free. */
 uint32_t slab_side_account(const struct slab *slab, const void *block);
-/* Marks it free and tells whose it was; 0 for one that was free: exactly one of two freers wins. */
-uint32_t slab_side_clear(struct slab *slab, const void *block);
+/* Marks it free; false where another thread did so since `account` was read. */
+bool slab_side_clear(struct slab *slab, const void *block, uint32_t account);
 
 /* Takes what others reported as no longer full. The owner's. */
 void slab_drain(struct heap *heap);

@@ -12,6 +12,7 @@
 #include "base/stop.h"
 #include "ex/engine.h"
 #include "ex/fast.h"
+#include "ex/free_report.h"
 #include "ex/ntthread.h"
 #include "ex/raise.h"
 
@@ -65,36 +66,6 @@ RXP_COLD static void stop_allocation(const struct request *q, uint64_t p1, uint6
     text_tag(t, q->tag);
     stop_end_line(r);
     text_address(stop_line(r, "called from"), (uintptr_t)q->caller);
-    stop_end_line(r);
-    stop_commit(r);
-}
-
-static void report_block(struct stop_report *r, const struct engine_block *b) {
-    struct text *t;
-
-    if (b->size == 0)
-        return;
-    t = stop_line(r, "block");
-    text_address(t, b->start);
-    text_string(t, " size ");
-    text_decimal(t, b->size);
-    text_string(t, " tag ");
-    text_tag(t, b->tag);
-    text_string(t, (b->type & ACCOUNT_PAGED) ? " type Paged" : " type Nonp");
-    stop_end_line(r);
-}
-
-/* 0xC2 for a free. */
-RXP_COLD static void stop_free(const void *address, const void *caller, uint64_t p1, uint64_t p2,
-                               uint64_t p3, uint64_t p4, const char *what) {
-    struct stop_report *r = stop_claim();
-    struct engine_block b = {0};
-
-    engine_lookup(address, &b);
-    stop_begin(r, STOP_BAD_POOL_CALLER, p1, p2, p3, p4, what);
-    report_block(r, &b);
-    engine_describe(&r->text, address);
-    text_address(stop_line(r, "called from"), (uintptr_t)caller);
     stop_end_line(r);
     stop_commit(r);
 }
@@ -399,49 +370,22 @@ static bool free_irql_allowed(const void *block, const void *caller) {
     paged = (b.type & ACCOUNT_PAGED) != 0;
     if (irql == DISPATCH_LEVEL && !paged)
         return true;
-    stop_free(block, caller, 0x09, irql, paged ? PagedPool : NonPagedPool, (uintptr_t)block,
-              "free at an IRQL that is too high");
+    stop_commit(free_report(block, caller,
+                            (const uint64_t[]){0x09, irql, paged ? PagedPool : NonPagedPool,
+                                               (uintptr_t)block},
+                            "free at an IRQL that is too high"));
     return false;
 }
 
-static void stop_wrong_tag(const void *block, uint32_t tag, const void *caller) {
-    struct engine_block b = {0};
-
-    engine_lookup(block, &b);
-    stop_free(block, caller, 0x0A, (uintptr_t)block, b.tag, tag,
-              "free with another tag than the block was allocated with");
-}
-
 RXP_NOINLINE static void free_slow(void *block, uint32_t tag, const void *caller) {
-    uintptr_t address = (uintptr_t)block;
+    enum engine_verdict verdict;
 
     tag &= ~(uint32_t)PROTECTED_POOL;
     if (!free_irql_allowed(block, caller))
         return;
-    switch (engine_free(block, tag)) {
-    case ENGINE_OK:
-        break;
-    case ENGINE_FOREIGN:
-        stop_free(block, caller, 0x46, address, 0, 0,
-                  block == NULL ? "free of a null pointer"
-                                : "free of an address that is in no pool");
-        break;
-    case ENGINE_UNUSED:
-        stop_free(block, caller, 0x41, address, address >> POOL_PAGE_SHIFT, 0,
-                  "free of an address of the pool where nothing is allocated");
-        break;
-    case ENGINE_INTERIOR:
-        stop_free(block, caller, 0x99, address, 0, 0,
-                  "free of an address that is not the start of a block");
-        break;
-    case ENGINE_NOT_LIVE:
-        stop_free(block, caller, 0x07, 0, tag, address,
-                  "free of a block that is free already, or was never handed out");
-        break;
-    case ENGINE_WRONG_TAG:
-        stop_wrong_tag(block, tag, caller);
-        break;
-    }
+    verdict = engine_free(block, tag);
+    if (RXP_UNLIKELY(verdict != ENGINE_OK))
+        stop_commit(free_report_verdict(block, tag, caller, verdict));
 }
 
 NTKERNELAPI VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {

@@ -49,8 +49,8 @@ struct dropin_account dropin_account(const void *caller);
 void *dropin_alloc(size_t size, const void *caller, unsigned flags);
 /* The same at `alignment`, a power of two. */
 void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller);
-/* Frees a block of either; NULL is ignored; anything else stops with 0xC2. */
-void dropin_free(void *block);
+/* Frees a block of either for the code at `caller`; NULL is ignored; anything else stops with 0xC2. */
+void dropin_free(void *block, const void *caller);
 
 /* Every entry point's way in: one test, the engine's fast path, no look at the caller for by=tag.
  */
@@ -63,9 +63,9 @@ RXP_INLINE void *dropin_alloc_inline(size_t size, const void *caller) {
     return dropin_alloc(size, caller, 0);
 }
 
-RXP_INLINE void dropin_free_inline(void *block) {
+RXP_INLINE void dropin_free_inline(void *block, const void *caller) {
     if (RXP_UNLIKELY(!engine_free_fast(block, 0)))
-        dropin_free(block);
+        dropin_free(block, caller);
 }
 
 #endif

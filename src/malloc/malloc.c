@@ -50,13 +50,13 @@ void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller) {
     return block;
 }
 
-void dropin_free(void *block) {
+void dropin_free(void *block, const void *caller) {
     if (block == NULL)
         return;
     int error = errno;
     enum engine_verdict verdict = engine_free(block, 0);
     if (RXP_UNLIKELY(verdict != ENGINE_OK))
-        misuse_bad_block(block, verdict);
+        misuse_bad_block(block, caller, verdict);
     errno = error;
 }
 
@@ -67,11 +67,11 @@ RXP_EXPORT void *malloc(size_t size) {
 }
 
 RXP_EXPORT void free(void *block) {
-    dropin_free_inline(block);
+    dropin_free_inline(block, RXP_RETURN_ADDRESS());
 }
 
 RXP_EXPORT void cfree(void *block) {
-    dropin_free_inline(block);
+    dropin_free_inline(block, RXP_RETURN_ADDRESS());
 }
 
 RXP_EXPORT void *calloc(size_t count, size_t size) {
@@ -91,7 +91,7 @@ static void *realloc_by_copy(void *block, size_t held, size_t size, const void *
     if (moved == NULL)
         return size <= held ? block : NULL;
     memcpy(moved, block, held < size ? held : size);
-    dropin_free_inline(block);
+    dropin_free_inline(block, caller);
     return moved;
 }
 
@@ -112,14 +112,14 @@ static void *realloc_for(void *block, size_t size, const void *caller) {
     if (block == NULL)
         return dropin_alloc_inline(size, caller);
     if (size == 0) {
-        dropin_free_inline(block);
+        dropin_free_inline(block, caller);
         return NULL;
     }
     if (size > PTRDIFF_MAX)
         return refuse(ENOMEM);
     size_t held = engine_size(block);
     if (RXP_UNLIKELY(held == 0)) {
-        misuse_bad_block(block, engine_lookup(block, &(struct engine_block){0}));
+        misuse_bad_block(block, caller, engine_lookup(block, &(struct engine_block){0}));
         return refuse(ENOMEM);
     }
     return resize_in_place(block, held, size) ? block : realloc_by_copy(block, held, size, caller);

@@ -10,7 +10,7 @@ struct module {
     uintptr_t start; /* where the loader mapped it; 0 for memory that no module holds */
 };
 
-/* Learns the program's own name; called once, before the others. */
+/* Learns the program's own name, before the others can tell it; more than once does no harm. */
 void module_start(void);
 /*
  * Finds the module of `address`, which must be code that is running now: nothing else keeps the

@@ -152,23 +152,40 @@ void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const vo
     return new_aligned_nothrow(size, alignment, nothrow, RXP_RETURN_ADDRESS());
 }
 
-/* Every form of delete is free: the size and the alignment are the block's own. */
-#define DELETE_FORM(mangled, ...)                                                                  \
-    RXP_EXPORT void mangled(void *block, ##__VA_ARGS__);                                           \
-    void mangled(void *block, ##__VA_ARGS__) {                                                     \
-        dropin_free_inline(block);                                                                 \
+/*
+ * Every form of delete is free: the size and the alignment are the block's own. One macro for each
+ * number of parameters.
+ */
+#define DELETE_1(mangled)                                                                          \
+    RXP_EXPORT void mangled(void *block);                                                          \
+    void mangled(void *block) {                                                                    \
+        dropin_free_inline(block, RXP_RETURN_ADDRESS());                                           \
+    }
+#define DELETE_2(mangled, second)                                                                  \
+    RXP_EXPORT void mangled(void *block, second b);                                                \
+    void mangled(void *block, second b) {                                                          \
+        (void)b;                                                                                   \
+        dropin_free_inline(block, RXP_RETURN_ADDRESS());                                           \
+    }
+#define DELETE_3(mangled, second, third)                                                           \
+    RXP_EXPORT void mangled(void *block, second b, third c);                                       \
+    void mangled(void *block, second b, third c) {                                                 \
+        (void)b;                                                                                   \
+        (void)c;                                                                                   \
+        dropin_free_inline(block, RXP_RETURN_ADDRESS());                                           \
     }
 
-_Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wunused-parameter\"")
-    DELETE_FORM(_ZdlPv) DELETE_FORM(_ZdaPv) DELETE_FORM(_ZdlPvm, size_t size)
-        DELETE_FORM(_ZdaPvm, size_t size) DELETE_FORM(_ZdlPvSt11align_val_t, size_t alignment)
-            DELETE_FORM(_ZdaPvSt11align_val_t, size_t alignment)
-                DELETE_FORM(_ZdlPvmSt11align_val_t, size_t size, size_t alignment)
-                    DELETE_FORM(_ZdaPvmSt11align_val_t, size_t size, size_t alignment)
-                        DELETE_FORM(_ZdlPvRKSt9nothrow_t, const void *nothrow)
-                            DELETE_FORM(_ZdaPvRKSt9nothrow_t, const void *nothrow)
-                                DELETE_FORM(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t alignment,
-                                            const void *nothrow)
-                                    DELETE_FORM(_ZdaPvSt11align_val_tRKSt9nothrow_t,
-                                                size_t alignment, const void *nothrow)
-                                        _Pragma("GCC diagnostic pop")
+typedef const void *nothrow_t;
+
+DELETE_1(_ZdlPv)
+DELETE_1(_ZdaPv)
+DELETE_2(_ZdlPvm, size_t)
+DELETE_2(_ZdaPvm, size_t)
+DELETE_2(_ZdlPvSt11align_val_t, size_t)
+DELETE_2(_ZdaPvSt11align_val_t, size_t)
+DELETE_2(_ZdlPvRKSt9nothrow_t, nothrow_t)
+DELETE_2(_ZdaPvRKSt9nothrow_t, nothrow_t)
+DELETE_3(_ZdlPvmSt11align_val_t, size_t, size_t)
+DELETE_3(_ZdaPvmSt11align_val_t, size_t, size_t)
+DELETE_3(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t, nothrow_t)
+DELETE_3(_ZdaPvSt11align_val_tRKSt9nothrow_t, size_t, nothrow_t)

@@ -19,7 +19,11 @@ case $report in
 *) fail "the report does not begin with the stop line" ;;
 esac
 case $report in *"
-what: "*) ;; *) fail "the report does not say what happened" ;; esac
+what: free of an address that is "*"
+called from: 0x"*"
+module: malloc_program_misuse+0x"*) ;;
+*) fail "the report does not say what happened, or where" ;;
+esac
 case $report in *"went on"*) fail "went on after the stop" ;; esac
 
 report=$(RXPOOL_OPTIONS=on_error=log LD_PRELOAD=$library "$program" "$misuse" 2>&1)

@@ -1,0 +1,51 @@
+#define _GNU_SOURCE
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "stats/memory.h"
+
+bool area_reserve(struct area *a, size_t size) {
+    size_t want = rxp_round_up(size + 1, 65536);
+    void *start;
+
+    if (size < a->size)
+        return true;
+    if (want < a->size * 2)
+        want = a->size * 2;
+    if (a->start == NULL)
+        start = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    else
+        start = mremap(a->start, a->size, want, MREMAP_MAYMOVE);
+    if (start == MAP_FAILED)
+        return false;
+    *a = (struct area){start, want};
+    return true;
+}
+
+bool area_renew(struct area *a, size_t size) {
+    area_release(a);
+    return area_reserve(a, size);
+}
+
+void area_release(struct area *a) {
+    if (a->start != NULL)
+        munmap(a->start, a->size);
+    *a = (struct area){0};
+}
+
+enum rxpool_stats_status stats_fail(struct rxpool_stats_error *error,
+                                    enum rxpool_stats_status status, const char *format, ...) {
+    if (error != NULL) {
+        va_list arguments;
+        va_start(arguments, format);
+        error->status = status;
+        vsnprintf(error->text, sizeof(error->text), format, arguments);
+        va_end(arguments);
+    }
+    return status;
+}
+
+bool memory_read(struct memory *m, uint64_t address, void *out, size_t size) {
+    return m->read(m, &(struct piece){address, out, size}, 1);
+}

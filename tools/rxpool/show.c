@@ -1,0 +1,84 @@
+/* A table for people, and the same for programs. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/table.h"
+#include "tool.h"
+
+static void put_line(FILE *out, struct text *t) {
+    fwrite(t->buffer, 1, t->length, out);
+    text_init(t, t->buffer, t->capacity);
+}
+
+void show_table(FILE *out, const struct rxpool_stats *stats) {
+    char line[TABLE_LINE];
+    struct text t;
+    const struct rxpool_stats_row *row;
+    bool torn = false;
+
+    text_init(&t, line, sizeof(line));
+    table_header(&t, rxpool_stats_summary(stats));
+    put_line(out, &t);
+    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++) {
+        table_row(&t, stats, row, row->name == 0 ? pooltag_binary(row->tag) : NULL);
+        put_line(out, &t);
+        torn = torn || (row->flags & RXPOOL_STATS_TORN) != 0;
+    }
+    table_total(&t, stats);
+    put_line(out, &t);
+    if (torn)
+        fputs("~ changed while it was read: allocs and frees may be off\n", out);
+}
+
+/* Names are what the target holds; JSON takes UTF-8 only. */
+static json_t *name_value(const char *name, uint32_t line) {
+    json_t *value = line != 0 ? json_sprintf("%s:%u", name, line) : json_string(name);
+
+    if (value != NULL)
+        return value;
+    char *copy = strdup(name);
+    for (char *p = copy; p != NULL && *p != '\0'; p++)
+        if ((unsigned char)*p >= 0x80)
+            *p = '?';
+    value = copy == NULL ? NULL : line != 0 ? json_sprintf("%s:%u", copy, line) : json_string(copy);
+    free(copy);
+    return value;
+}
+
+static json_t *row_value(const struct rxpool_stats *stats, const struct rxpool_stats_row *row) {
+    char tag[20];
+    struct text t;
+
+    text_init(&t, tag, sizeof(tag));
+    text_tag(&t, row->tag);
+    json_t *value = json_pack("{s:s, s:s}", "tag", tag, "type",
+                              row->flags & RXPOOL_STATS_PAGED ? "Paged" : "Nonp");
+    if (row->name != 0)
+        json_object_set_new(value, row->line != 0 ? "site" : "module",
+                            name_value(rxpool_stats_name(stats, row->name), row->line));
+    json_object_set_new(value, "allocs", json_integer((json_int_t)row->allocs));
+    json_object_set_new(value, "frees", json_integer((json_int_t)row->frees));
+    json_object_set_new(value, "diff", json_integer((json_int_t)row->diff));
+    json_object_set_new(value, "bytes", json_integer((json_int_t)row->bytes));
+    json_object_set_new(value, "per_alloc", json_integer((json_int_t)row->per_alloc));
+    if (rxpool_stats_summary(stats)->checked)
+        json_object_set_new(value, "caller_bytes", json_integer((json_int_t)row->caller_bytes));
+    if (row->flags & RXPOOL_STATS_TORN)
+        json_object_set_new(value, "torn", json_true());
+    return value;
+}
+
+bool write_json(FILE *out, const struct rxpool_stats *stats) {
+    const struct rxpool_stats_row *row;
+    json_t *pools = json_array();
+
+    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++)
+        json_array_append_new(pools, row_value(stats, row));
+    json_t *record = json_pack("{s:i, s:I, s:o}", "version", 1, "pid",
+                               (json_int_t)rxpool_stats_summary(stats)->pid, "pools", pools);
+    bool written = record != NULL && json_dumpf(record, out, JSON_COMPACT) == 0 &&
+                   fputc('\n', out) != EOF && fflush(out) == 0;
+    json_decref(record);
+    return written;
+}

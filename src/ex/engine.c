@@ -220,11 +220,12 @@ static enum engine_verdict free_mixed(struct slab *slab, void *block, uint32_t t
         return ENGINE_NOT_LIVE;
     if (tag != 0 && tag != account_at(account)->tag)
         return ENGINE_WRONG_TAG;
-    if (!slab_side_clear(slab, block, account))
+    bool owned = owned_here(slab);
+    if (!slab_side_clear(slab, block, account, owned))
         return ENGINE_NOT_LIVE;
     /* Counted before it can be allocated again: a reader finds no free of a block without its allocation. */
     count_free(engine_thread.heap, account, slab->block_size);
-    if (owned_here(slab))
+    if (owned)
         fast_give(slab, block);
     else
         slab_push(slab, block);

@@ -201,8 +201,18 @@ uint32_t slab_side_account(const struct slab *slab, const void *block) {
     return STATE_LOAD(side_of(slab, block));
 }
 
-bool slab_side_clear(struct slab *slab, const void *block, uint32_t account) {
+/*
+ * The owner does without the locked instruction, which would keep the next call's cache misses from overlapping with this
+ * one's (a third of the time of a cold free), unless told to be strict: then two threads that free one block at the same
+ * instant are told apart too.
+ */
+bool slab_side_clear(struct slab *slab, const void *block, uint32_t account, bool owned) {
     uint16_t seen = (uint16_t)account;
+
+    if (owned && options_get()->strict != OPTIONS_STRICT_ALL) {
+        STATE_STORE(side_of(slab, block), 0);
+        return true;
+    }
     return atomic_compare_exchange_strong_explicit(side_of(slab, block), &seen, 0, memory_order_relaxed,
                                                    memory_order_relaxed);
 }

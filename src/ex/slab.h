@@ -28,8 +28,8 @@ void slab_push(struct slab *slab, void *block);
 
 /* The account of a live block on a mixed slab; 0 for one that is free. */
 uint32_t slab_side_account(const struct slab *slab, const void *block);
-/* Marks it free; false where another thread did so since `account` was read. */
-bool slab_side_clear(struct slab *slab, const void *block, uint32_t account);
+/* Marks it free; false where another thread did so since `account` was read. `owned`: the caller owns the slab. */
+bool slab_side_clear(struct slab *slab, const void *block, uint32_t account, bool owned);
 
 /* Takes what others reported as no longer full. The owner's. */
 void slab_drain(struct heap *heap);

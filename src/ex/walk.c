@@ -9,6 +9,13 @@ static struct slab *walk_slabs(const struct root *root) {
     return (struct slab *)root->slabs;
 }
 
+/* What a sealed heap's vanished thread was doing at the fork stays half done. */
+static bool walkable(const struct slab *slab) {
+    uint8_t kind = STATE_LOAD(&slab->kind);
+    return (kind == SLAB_OWN || kind == SLAB_MIXED) &&
+           STATE_LOAD(&heap_by_id(slab_owner(slab))->public.state) != HEAP_SEALED;
+}
+
 const char *engine_walk(void) {
     if (engine_root() == NULL)
         return NULL;
@@ -16,8 +23,7 @@ const char *engine_walk(void) {
         const struct root *root = range_root(n);
         for (uint64_t i = 1; i < STATE_LOAD(&root->slab_high); i++) {
             const struct slab *slab = &walk_slabs(root)[i];
-            uint8_t kind = STATE_LOAD(&slab->kind);
-            const char *wrong = kind == SLAB_OWN || kind == SLAB_MIXED ? slab_walk(slab) : NULL;
+            const char *wrong = walkable(slab) ? slab_walk(slab) : NULL;
             if (wrong != NULL)
                 return wrong;
         }

@@ -4,15 +4,16 @@
 usage: summary.py NAME=FILE.xml | NAME=passed | NAME=failed ...
 
 A cmocka program counts as the tests that it ran, every other program as one. Skips are printed with the
-reason that the test gave: a line "SKIP: reason" (or "skip: reason") in its output. Exit status 1 when anything
-failed, when nothing ran, or when a skip has no reason.
+reason that the test gave: lines "SKIP: reason" or "skipped NAME: reason" in its output; in a program that
+passes, each such line counts as a skip of its own. Exit status 1 when anything failed, when nothing ran, or
+when a skip has no reason.
 """
 import re
 import sys
 import xml.etree.ElementTree as ET
 
 CMOCKA = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([A-Za-z_]\w*)\s*$", re.M)
-REASON = re.compile(r"^\s*(?:SKIP|skip|SKIPPED|skipped):\s*(.+?)\s*$", re.M)
+REASON = re.compile(r"^\s*(?:SKIP|skip|SKIPPED|skipped)(?::|\s)\s*(\S.*?)\s*$", re.M)
 
 
 def read(path):
@@ -35,6 +36,8 @@ def read(path):
         verdicts = list(inner.items()) or [(None, "FAILED" if status == "fail" else "OK")]
         if status == "fail" and "FAILED" not in [v for _, v in verdicts]:
             verdicts.append((None, "FAILED"))
+        if not inner:
+            verdicts += [(why.split(":")[0], "SKIPPED") for why in reasons]
         for test, verdict in verdicts:
             full = name if test is None else "%s: %s" % (name, test)
             yield full, {"OK": "passed", "FAILED": "failed", "SKIPPED": "skipped"}[verdict], reasons

@@ -38,6 +38,13 @@
 #define RXPOOL_API
 #endif
 
+/* Inline, and a function of the file's own where its address is taken (not every kit's FORCEINLINE is). */
+#if defined(__GNUC__)
+#define RXPOOL_INLINE static __inline__ __attribute__((always_inline, unused))
+#else
+#define RXPOOL_INLINE static __forceinline
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -130,7 +137,7 @@ RXPOOL_API VOID NTAPI RxFreePool(PVOID Buffer);
 RXPOOL_API VOID NTAPI RxFreePoolWithTag(PVOID Buffer, ULONG Tag);
 
 /* A size as the ULONG parameter takes it: MAXULONG, which is refused, where it does not fit. */
-FORCEINLINE ULONG RxPoolSize(SIZE_T Size) {
+RXPOOL_INLINE ULONG RxPoolSize(SIZE_T Size) {
     return (ULONG)Size == Size ? (ULONG)Size : 0xFFFFFFFFu;
 }
 
@@ -152,7 +159,7 @@ FORCEINLINE ULONG RxPoolSize(SIZE_T Size) {
 
 #ifdef RXPOOL_USE_POOL2
 /* ExAllocatePoolWithTag by way of ExAllocatePool2; see the top of this file for the mapping. */
-FORCEINLINE PVOID NTAPI RxAllocateByPool2(POOL_TYPE Type, SIZE_T Size, ULONG Tag) {
+RXPOOL_INLINE PVOID NTAPI RxAllocateByPool2(POOL_TYPE Type, SIZE_T Size, ULONG Tag) {
     ULONG type = (ULONG)Type;
     ULONGLONG flags = (type & 1) ? POOL_FLAG_PAGED : POOL_FLAG_NON_PAGED;
 
@@ -181,10 +188,10 @@ FORCEINLINE PVOID NTAPI RxAllocateByPool2(POOL_TYPE Type, SIZE_T Size, ULONG Tag
 #define _RxFreePoolWithTag(ptr, tag, file, line) ExFreePoolWithTag(ptr, tag)
 
 /* The answers of checks that a free build does not make: no code, arguments not evaluated. */
-FORCEINLINE BOOLEAN RxUncheckedBlock(VOID) {
+RXPOOL_INLINE BOOLEAN RxUncheckedBlock(VOID) {
     return TRUE;
 }
-FORCEINLINE SIZE_T RxUncheckedCount(VOID) {
+RXPOOL_INLINE SIZE_T RxUncheckedCount(VOID) {
     return 0;
 }
 #define RxCheckMemoryBlock(ptr) RxUncheckedBlock()

@@ -51,13 +51,13 @@ static bool parse_number(struct word w, uint64_t *out) {
     return w.length > 0;
 }
 
-/* A number with an optional K, M, G or T (powers of 1024). */
+/* A number with an optional K, M, G or T of either case (powers of 1024). */
 static bool parse_size(struct word w, uint64_t *out) {
     static const char units[] = "KMGT";
     unsigned shift = 0;
     if (w.length > 1) {
         for (unsigned i = 0; units[i] != '\0'; i++) {
-            if (w.start[w.length - 1] == units[i])
+            if ((w.start[w.length - 1] & ~0x20) == units[i])
                 shift = 10 * (i + 1);
         }
     }

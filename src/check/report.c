@@ -189,9 +189,11 @@ void report_free_irql(const struct caller *c, const struct record_info *info, un
     commit(r, c);
 }
 
-static void put_request(struct stop_report *r, uint64_t size, uint32_t type, uint32_t tag) {
+static void put_request(struct stop_report *r, const char *bound, uint64_t size, uint32_t type,
+                        uint32_t tag) {
     struct text *t = stop_line(r, "request");
     text_string(t, "size ");
+    text_string(t, bound);
     text_decimal(t, size);
     if (tag != 0) {
         text_string(t, " tag ");
@@ -205,7 +207,7 @@ static void put_request(struct stop_report *r, uint64_t size, uint32_t type, uin
 void report_allocate_irql(const struct caller *c, uint32_t type, uint64_t size, unsigned irql) {
     struct stop_report *r = begin(STOP_BAD_POOL_CALLER, CALLER_ALLOCATE_IRQL, irql, type, size,
                                   "pool was requested at an IRQL that is too high for its type");
-    put_request(r, size, type, 0);
+    put_request(r, "", size, type, 0);
     put_irql(r, irql);
     commit(r, c);
 }
@@ -213,14 +215,14 @@ void report_allocate_irql(const struct caller *c, uint32_t type, uint64_t size, 
 void report_zero_size(const struct caller *c, uint32_t type, uint32_t tag) {
     struct stop_report *r = begin(STOP_BAD_POOL_CALLER, CALLER_ZERO_BYTES, 0, type, tag,
                                   "a block of no bytes was requested");
-    put_request(r, 0, type, tag);
+    put_request(r, "", 0, type, tag);
     commit(r, c);
 }
 
 void report_size_refused(const struct caller *c, uint32_t type, uint32_t tag) {
     struct stop_report *r = stop_claim();
     stop_warn(r, "a request was refused: its size does not fit a ULONG");
-    put_request(r, 0xFFFFFFFFu, type, tag);
+    put_request(r, "at least ", UINT32_MAX, type, tag);
     commit(r, c);
 }
 

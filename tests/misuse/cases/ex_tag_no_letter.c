@@ -1,0 +1,7 @@
+#include <ntifs.h>
+
+int main(void) {
+    void *p = ExAllocatePoolWithTag(PagedPool, 100, MISUSE ? '----' : 'tseT');
+    ExFreePool(p);
+    return 0;
+}

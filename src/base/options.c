@@ -151,6 +151,8 @@ static bool set_strict(struct options *o, struct word v) {
         return true;
     }
     uint32_t bits = 0;
+    if (v.length > 0 && v.start[v.length - 1] == ',')
+        return false;
     do {
         int i = parse_choice(word_next(&v, ','), names, RXP_COUNT(names));
         if (i < 0)

@@ -31,8 +31,8 @@ static struct {
 /* --- start and exit -------------------------------------------------------------------------- */
 
 /*
- * The Rx block that `address` lies in, or directly behind whose pool memory it lies, by the registry
- * alone: with a backend among the places where the block's pointer can be, else backwards.
+ * The Rx block in whose memory `address` lies, by the registry alone: with a backend among the places
+ * where the block's pointer can be, else backwards. A ghost's memory may be somebody else's by now.
  */
 static bool find_around(uintptr_t address, struct record_info *out) {
     uintptr_t start;
@@ -42,7 +42,8 @@ static bool find_around(uintptr_t address, struct record_info *out) {
         if (kind != BACKEND_BLOCK && kind != BACKEND_INTERIOR)
             return false;
         for (unsigned i = 1; i <= PROBE_STEPS; i++) {
-            if (registry_find(start + i * BLOCK_ALIGNMENT, out))
+            if (registry_find(start + i * BLOCK_ALIGNMENT, out) && out->state != RECORD_GHOST &&
+                out->block - out->back == start)
                 return true;
         }
         return false;
@@ -51,7 +52,7 @@ static bool find_around(uintptr_t address, struct record_info *out) {
         uintptr_t block = i < PROBE_STEPS
                               ? address / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT - i * BLOCK_ALIGNMENT
                               : (address / PAGE_SIZE - (i - PROBE_STEPS)) * PAGE_SIZE;
-        if (registry_find(block, out))
+        if (registry_find(block, out) && out->state != RECORD_GHOST)
             return address < block + out->size + out->tail;
     }
     return false;

@@ -1,0 +1,181 @@
+/* The life of checked blocks: quarantine, threads, leaks, on_error=log, short memory. */
+#include "unit.h"
+
+#include <pthread.h>
+
+#define RXPOOL_CHECKED 1
+#include <ntifs.h>
+#include <ntrxdef.h>
+
+#include "base/base.h"
+#include "check/check.h"
+
+#define TAG 0x74736554u
+
+static void *allocate(ULONG size) {
+    return _RxAllocatePoolWithTag(PagedPool, size, TAG, (PSZ)__FILE__, __LINE__);
+}
+
+static void release(void *p) {
+    _RxFreePool(p, (PSZ)__FILE__, __LINE__);
+}
+
+/* A freed block is not handed out again while it is held. */
+static void freed_blocks_wait(void **state) {
+    (void)state;
+    void *p = allocate(64);
+    release(p);
+    for (int i = 0; i < 100; i++) {
+        void *q = allocate(64);
+        assert_ptr_not_equal(q, p);
+        release(q);
+    }
+}
+
+static void unload_counts_what_is_live(void **state) {
+    (void)state;
+    void *p[10];
+    assert_int_equal(RxPoolUnload(), 0);
+    for (int i = 0; i < 10; i++)
+        p[i] = allocate(100 + i);
+    assert_int_equal(RxPoolUnload(), 10);
+    for (int i = 0; i < 10; i++)
+        release(p[i]);
+    assert_int_equal(RxPoolUnload(), 0);
+}
+
+/* Under on_error=log the damaged block is set aside: never handed out, never complained of again. */
+static void damage_is_set_aside(void **state) {
+    (void)state;
+    unsigned char *p = allocate(64);
+    p[64] ^= 1;
+    release(p);
+    struct record_info info;
+    assert_true(registry_find((uintptr_t)p, &info));
+    assert_int_equal(info.state, RECORD_SET_ASIDE);
+    assert_int_equal(_RxCheckMemoryBlock(p, NULL, 0), FALSE);
+    assert_int_equal(RxPoolUnload(), 0);
+    release(p); /* a repeated free, reported and refused */
+    for (int i = 0; i < 1000; i++)
+        assert_ptr_not_equal(allocate(64), p);
+}
+
+static void late_writes_are_set_aside(void **state) {
+    (void)state;
+    unsigned char *p = allocate(48);
+    release(p);
+    p[3] = 1;
+    RxPoolUnload();
+    struct record_info info;
+    assert_true(registry_find((uintptr_t)p, &info));
+    assert_int_equal(info.state, RECORD_SET_ASIDE);
+}
+
+static void sweep_counts_damage(void **state) {
+    (void)state;
+    unsigned char *p = allocate(64), *q = allocate(64);
+    assert_int_equal(RxCheckAllMemoryBlocks(), 0);
+    p[64] ^= 1;
+    q[-1] ^= 1;
+    assert_int_equal(RxCheckAllMemoryBlocks(), 2);
+    p[64] ^= 1;
+    q[-1] ^= 1;
+    assert_int_equal(RxCheckAllMemoryBlocks(), 0);
+    release(p);
+    release(q);
+}
+
+static void foreign_blocks_pass_and_count(void **state) {
+    (void)state;
+    uint64_t before = check_foreign_frees();
+    release(ExAllocatePoolWithTag(PagedPool, 100, TAG));
+    assert_int_equal(check_foreign_frees() - before, 1);
+    assert_int_equal(RxCheckAllMemoryBlocks(), 0);
+}
+
+static void others_blocks_may_go_either_way(void **state) {
+    (void)state;
+    void *p = _RxAllocatePoolForOthers(PagedPool, 100, TAG, NULL, 0);
+    assert_non_null(p);
+    release(p);
+    p = _RxAllocatePoolForOthers(NonPagedPool, 5000, TAG, NULL, 0);
+    ExFreePool(p);
+}
+
+static void sizes_that_were_cut_fail(void **state) {
+    (void)state;
+    assert_null(RxAllocatePoolWithTag(PagedPool, (SIZE_T)1 << 32, TAG));
+    assert_null(RxAllocatePoolWithTag(PagedPool, SIZE_MAX, TAG));
+    assert_null(allocate(MAXULONG));
+}
+
+static void bare_names_are_functions(void **state) {
+    (void)state;
+    PALLOCATE_FUNCTION get = (RxAllocatePoolWithTag);
+    PFREE_FUNCTION put = (RxFreePool);
+    void *p = get(NonPagedPool, 64, TAG);
+    assert_int_equal(_RxCheckMemoryBlock(p, NULL, 0), TRUE);
+    put(p);
+    assert_int_equal(_RxCheckMemoryBlock(p, NULL, 0), FALSE);
+}
+
+/* --- threads --------------------------------------------------------------------------------- */
+
+enum { THREADS = 4, ROUNDS = 30000, SLOTS = 64 };
+
+static void *_Atomic slots[SLOTS];
+
+/* Blocks change hands: most are freed by a thread that did not allocate them; all are written in full. */
+static void *trade(void *argument) {
+    uint64_t random = (uintptr_t)argument * 77 + 5;
+    for (int i = 0; i < ROUNDS; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        ULONG size = 1 + (ULONG)(random >> 40) % 3000;
+        unsigned char *p = allocate(size);
+        memset(p, (int)i, size);
+        p = atomic_exchange(&slots[(random >> 33) % SLOTS], p);
+        if (p != NULL) {
+            if (_RxCheckMemoryBlock(p, NULL, 0) != TRUE)
+                return p;
+            release(p);
+        }
+        if (i % 5000 == 0)
+            RxCheckAllMemoryBlocks();
+    }
+    return NULL;
+}
+
+static void threads_trade_blocks(void **state) {
+    (void)state;
+    pthread_t thread[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, trade, (void *)i), 0);
+    for (int i = 0; i < THREADS; i++) {
+        void *wrong;
+        pthread_join(thread[i], &wrong);
+        assert_null(wrong);
+    }
+    for (int i = 0; i < SLOTS; i++) {
+        if (slots[i] != NULL)
+            release(slots[i]);
+    }
+    assert_int_equal(RxPoolUnload(), 0);
+}
+
+int main(void) {
+    /* Violations are provoked: their reports go to a file that nobody reads. */
+    setenv("RXPOOL_OPTIONS", "on_error=log:report=/dev/null", 1);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(freed_blocks_wait),
+        cmocka_unit_test(unload_counts_what_is_live),
+        cmocka_unit_test(foreign_blocks_pass_and_count),
+        cmocka_unit_test(others_blocks_may_go_either_way),
+        cmocka_unit_test(sizes_that_were_cut_fail),
+        cmocka_unit_test(bare_names_are_functions),
+        cmocka_unit_test(sweep_counts_damage),
+        cmocka_unit_test(late_writes_are_set_aside),
+        cmocka_unit_test(threads_trade_blocks),
+        cmocka_unit_test(damage_is_set_aside),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

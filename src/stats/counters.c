@@ -4,6 +4,8 @@
  */
 #include "stats/reader.h"
 
+enum pass_kind { PASS_FREES, PASS_ALLOCS };
+
 struct chunk {
     struct counters counters[CHUNK_ACCOUNTS];
 };
@@ -14,7 +16,7 @@ struct chunk {
  */
 static void chunk_add(struct rxpool_stats *s, enum pass_kind kind, const struct chunk *chunk,
                       uint32_t first) {
-    for (uint32_t i = 0; i < CHUNK_ACCOUNTS && first + i < s->account_high; i++) {
+    for (uint32_t i = 0; i < CHUNK_ACCOUNTS && first + i < s->root.account_high; i++) {
         const struct counters *c = &chunk->counters[i];
         struct tally *t = stats_tally(s, first + i);
         if (kind == PASS_FREES) {
@@ -31,7 +33,7 @@ static enum rxpool_stats_status chunk_read(struct rxpool_stats *s, enum pass_kin
                                            uint64_t address, uint32_t first,
                                            struct rxpool_stats_error *error) {
     struct chunk chunk;
-    uint32_t left = s->account_high - first;
+    uint32_t left = s->root.account_high - first;
     uint32_t count = left < CHUNK_ACCOUNTS ? left : CHUNK_ACCOUNTS;
 
     if (!memory_read(&s->memory, address, &chunk, count * sizeof(chunk.counters[0])))
@@ -43,7 +45,7 @@ static enum rxpool_stats_status chunk_read(struct rxpool_stats *s, enum pass_kin
 static enum rxpool_stats_status heap_read(struct rxpool_stats *s, enum pass_kind kind,
                                           const struct heap_public *heap,
                                           struct rxpool_stats_error *error) {
-    for (uint32_t first = 0; first < s->account_high; first += CHUNK_ACCOUNTS) {
+    for (uint32_t first = 0; first < s->root.account_high; first += CHUNK_ACCOUNTS) {
         uint64_t address = heap->chunk[first / CHUNK_ACCOUNTS];
         enum rxpool_stats_status status =
             address == 0 ? RXPOOL_STATS_OK : chunk_read(s, kind, address, first, error);
@@ -80,13 +82,18 @@ static enum rxpool_stats_status heaps_read(struct rxpool_stats *s, enum pass_kin
     return RXPOOL_STATS_OK;
 }
 
-enum rxpool_stats_status scan_counters(struct rxpool_stats *s, enum pass_kind kind,
-                                       struct rxpool_stats_error *error) {
-    for (uint32_t first = 0; first < s->account_high; first += CHUNK_ACCOUNTS) {
+static enum rxpool_stats_status counters_pass(struct rxpool_stats *s, enum pass_kind kind,
+                                              struct rxpool_stats_error *error) {
+    for (uint32_t first = 0; first < s->root.account_high; first += CHUNK_ACCOUNTS) {
         enum rxpool_stats_status status = chunk_read(
             s, kind, s->root.shared_counters + first * sizeof(struct counters), first, error);
         if (status != RXPOOL_STATS_OK)
             return status;
     }
     return heaps_read(s, kind, error);
+}
+
+enum rxpool_stats_status scan_counters(struct rxpool_stats *s, struct rxpool_stats_error *error) {
+    enum rxpool_stats_status status = counters_pass(s, PASS_FREES, error);
+    return status != RXPOOL_STATS_OK ? status : counters_pass(s, PASS_ALLOCS, error);
 }

@@ -1,21 +1,25 @@
 /*
  * The reader of pool tables. One read goes like this (why: layout.h, "Figures"):
  *
- *   frees pass    own slabs: frees and pushes of each -> counters: frees, bytes_out -> settle
- *   allocs pass   own slabs: allocs of each -> counters: allocs, bytes_in -> settle
+ *   root          where everything is, and how far it is used
+ *   slabs         allocs, frees and pushes of each own slab, copied together
+ *   settle        the accounts' retired figures, and which of those slabs they include by now
+ *   counters      of all heaps: first all frees and bytes_out, then all allocs and bytes_in
  *   rows          accounts of one tag, pool type and site become one row
  *
- * The frees pass is over before the allocs pass begins, and every counter only rises, so that no
- * row ever shows more frees than allocs. A pass yields, for each account, a figure that held at
- * some instant within it:
+ * A block on an own slab is counted in and out on that slab, so each slab's figures are taken in
+ * one go and neither is ever far from the other, even where the reader is held up. One on a mixed
+ * slab, or a span, may go out through another heap's counters than it came in by, so of counters
+ * all frees are read before the first alloc. Thus no row ever shows more frees than allocs. Each
+ * figure held at some instant within the read:
  *
  *   - A slab's values count only when its generation was the same, and even, before and after.
- *   - `settle` looks once more at the account and at the generations of the slabs that the pass
- *     found, in a window in which no fold of the account begins or ends. A slab still of its
- *     generation is not folded: what the pass found in it counts. One that moved on is in the
- *     account's retired figures, which were read in that window, and counts only there. A slab that
- *     came and went meanwhile is in them too. So nothing counts twice, and nothing that lived when
- *     the pass began is missing.
+ *   - `settle` looks once more at the account and at the generations of the slabs that were found,
+ *     in a window in which no fold of the account begins or ends. A slab still of its generation is
+ *     not folded: what was found in it counts. One that moved on is in the account's retired
+ *     figures, which were read in that window, and counts only there. A slab that came and went
+ *     meanwhile is in them too. So nothing counts twice, and nothing that lived when the read began
+ *     is missing. A fold adds as many frees as allocs.
  *   - Windows are tried a bounded number of times; then the account is torn. In a core once.
  */
 #ifndef RXPOOL_STATS_READER_H
@@ -24,22 +28,13 @@
 #include "ex/layout.h"
 #include "stats/memory.h"
 
-/* A slab of one account as a pass found it. */
+/* A slab of one account as it was found. */
 struct seen {
     uint64_t address; /* of its descriptor */
-    uint64_t count;   /* frees pass: frees + pushes; allocs pass: allocs */
+    uint64_t allocs, frees;
     uint32_t generation;
     uint32_t block_size;
-    uint32_t id;   /* of the slab: passes list them in the order of their ids */
     uint32_t next; /* index + 1 of the account's next one */
-    uint16_t account;
-    bool counts; /* settled, and not folded */
-};
-
-/* A pass over all slabs. */
-struct pass {
-    struct area seen; /* struct seen[] */
-    uint32_t seen_count;
 };
 
 /* What a read gathers for one account. */
@@ -47,7 +42,7 @@ struct tally {
     uint64_t allocs, frees, bytes_in, bytes_out;
     int64_t held_blocks, held_bytes, overhead_bytes;
     uint64_t quota_charged;
-    uint32_t first_seen; /* index + 1 in the pass at hand, until it is settled */
+    uint32_t first_seen; /* index + 1 in rxpool_stats.seen */
     uint32_t tag, site, type;
     bool torn;
 };
@@ -57,11 +52,11 @@ struct rxpool_stats {
     struct memory memory;
     uint64_t root_address;
     struct root root;        /* the first range's, as of this read */
-    uint32_t account_high;   /* bounded */
     struct area tallies;     /* struct tally[ACCOUNTS_MAX] */
     struct area accounts;    /* two struct account[ACCOUNTS_MAX], before and after a window */
     struct area generations; /* uint32_t and struct piece for each seen slab */
-    struct pass frees, allocs;
+    struct area seen;        /* struct seen[] */
+    uint32_t seen_count;
     struct area rows;  /* struct rxpool_stats_row[] */
     struct area names; /* their texts; offset 0 is "" */
     size_t names_used;
@@ -69,23 +64,16 @@ struct rxpool_stats {
     struct rxpool_stats_summary summary;
 };
 
-enum pass_kind { PASS_FREES, PASS_ALLOCS };
-
 /* Every one of these fails with a status and fills in *error. */
 enum rxpool_stats_status root_find(struct rxpool_stats *s, struct rxpool_stats_error *error);
 enum rxpool_stats_status root_read(struct rxpool_stats *s, struct rxpool_stats_error *error);
 /* Reads the root at `address`, which must be the range's of that number. */
 enum rxpool_stats_status root_read_at(struct rxpool_stats *s, uint64_t address, uint32_t number,
                                       struct root *out, struct rxpool_stats_error *error);
-enum rxpool_stats_status scan_slabs(struct rxpool_stats *s, enum pass_kind kind,
-                                    struct rxpool_stats_error *error);
-enum rxpool_stats_status scan_counters(struct rxpool_stats *s, enum pass_kind kind,
-                                       struct rxpool_stats_error *error);
-/* Sums the pass and the retired figures into the tallies. */
-enum rxpool_stats_status settle(struct rxpool_stats *s, enum pass_kind kind,
-                                struct rxpool_stats_error *error);
-/* Bytes of own slabs, from both passes. */
-void sum_slab_bytes(struct rxpool_stats *s);
+enum rxpool_stats_status scan_slabs(struct rxpool_stats *s, struct rxpool_stats_error *error);
+enum rxpool_stats_status settle(struct rxpool_stats *s, struct rxpool_stats_error *error);
+/* Behind settle, which begins the tallies' sums. */
+enum rxpool_stats_status scan_counters(struct rxpool_stats *s, struct rxpool_stats_error *error);
 enum rxpool_stats_status make_rows(struct rxpool_stats *s, struct rxpool_stats_error *error);
 
 enum rxpool_stats_status stats_short_of_memory(struct rxpool_stats_error *error);
@@ -98,10 +86,6 @@ enum rxpool_stats_status stats_start(const struct memory *memory, struct rxpool_
 
 static inline struct tally *stats_tally(struct rxpool_stats *s, uint32_t account) {
     return (struct tally *)s->tallies.start + account;
-}
-
-static inline struct pass *stats_pass(struct rxpool_stats *s, enum pass_kind kind) {
-    return kind == PASS_FREES ? &s->frees : &s->allocs;
 }
 
 #endif

@@ -179,10 +179,10 @@ enum rxpool_stats_status make_rows(struct rxpool_stats *s, struct rxpool_stats_e
     struct area ids = {0};
     uint32_t count = 0;
 
-    if (!area_reserve(&ids, s->account_high * sizeof(uint16_t)))
+    if (!area_reserve(&ids, s->root.account_high * sizeof(uint16_t)))
         return stats_short_of_memory(error);
     uint16_t *id = ids.start;
-    for (uint32_t i = 1; i < s->account_high; i++)
+    for (uint32_t i = 1; i < s->root.account_high; i++)
         if (stats_tally(s, i)->allocs != 0 || stats_tally(s, i)->torn)
             id[count++] = (uint16_t)i;
     sort(id, sizeof(*id), count, compare_accounts, s->tallies.start);

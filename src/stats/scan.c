@@ -1,4 +1,4 @@
-/* The passes over slab descriptors, and what makes their figures exact (reader.h). */
+/* Slab descriptors, and what makes their figures exact (reader.h). */
 #include <string.h>
 
 #include "stats/reader.h"
@@ -7,10 +7,7 @@
 #define SLAB_TRIES 64
 #define WINDOW_TRIES 200
 
-/*
- * The same descriptors three times over: the values in the middle are good where both outer
- * generations agree.
- */
+/* The same descriptors, copied three times in this order. */
 struct block {
     struct slab before[SLABS_AT_ONCE], values[SLABS_AT_ONCE], after[SLABS_AT_ONCE];
 };
@@ -26,60 +23,52 @@ static bool slab_stable(const struct block *b, size_t i) {
     return b->before[i].generation == b->after[i].generation && b->after[i].generation % 2 == 0;
 }
 
-/* --- a pass ----------------------------------------------------------------------------------- */
+/*
+ * Frees that were copied a moment after the allocs may be ahead of them. The allocs then passed
+ * through that very number in between, so it is as good an instant of theirs.
+ */
+static bool seen_add(struct rxpool_stats *s, const struct slab *slab, uint64_t address) {
+    uint64_t frees = slab->frees + REMOTE_PUSHES(slab->remote);
 
-/* Where a descriptor lies, and its slab's id (layout.h). */
-struct place {
-    uint64_t address;
-    uint32_t id;
-};
-
-static bool pass_add(struct rxpool_stats *s, enum pass_kind kind, const struct slab *slab,
-                     struct place place) {
-    struct pass *pass = stats_pass(s, kind);
-    uint16_t account = slab->account;
-
-    if (slab->kind != SLAB_OWN || account == 0)
+    if (slab->kind != SLAB_OWN || slab->account == 0)
         return true;
-    if (!area_reserve(&pass->seen, (pass->seen_count + 1) * sizeof(struct seen)))
+    if (!area_reserve(&s->seen, (s->seen_count + 1) * sizeof(struct seen)))
         return false;
-    struct tally *t = stats_tally(s, account);
-    struct seen *seen = (struct seen *)pass->seen.start + pass->seen_count++;
+    struct tally *t = stats_tally(s, slab->account);
+    struct seen *seen = (struct seen *)s->seen.start + s->seen_count++;
     *seen = (struct seen){
-        .address = place.address,
-        .id = place.id,
-        .count = kind == PASS_FREES ? slab->frees + REMOTE_PUSHES(slab->remote) : slab->allocs,
+        .address = address,
+        .allocs = slab->allocs > frees ? slab->allocs : frees,
+        .frees = frees,
         .generation = slab->generation,
         .block_size = slab->block_size,
         .next = t->first_seen,
-        .account = account,
     };
-    t->first_seen = pass->seen_count;
+    t->first_seen = s->seen_count;
     return true;
 }
 
 /*
- * A slab that was changing hands: again, alone. Frozen that way, its account is torn (empty slabs
- * alone change).
+ * A slab that was changing hands: again, alone. Frozen that way, its account is torn (only empty
+ * slabs change, so that neither diff nor bytes are off).
  */
-static enum rxpool_stats_status slab_retry(struct rxpool_stats *s, enum pass_kind kind,
-                                           struct block *b, struct place place,
-                                           struct rxpool_stats_error *error) {
+static enum rxpool_stats_status slab_retry(struct rxpool_stats *s, struct block *b,
+                                           uint64_t address, struct rxpool_stats_error *error) {
     int tries = s->memory.frozen ? 1 : SLAB_TRIES;
 
     do {
-        if (!slabs_read(s, place.address, b, 1))
-            return stats_unreadable(s, "a slab descriptor", place.address, error);
+        if (!slabs_read(s, address, b, 1))
+            return stats_unreadable(s, "a slab descriptor", address, error);
         if (slab_stable(b, 0))
-            return pass_add(s, kind, &b->values[0], place) ? RXPOOL_STATS_OK
-                                                           : stats_short_of_memory(error);
+            return seen_add(s, &b->values[0], address) ? RXPOOL_STATS_OK
+                                                       : stats_short_of_memory(error);
     } while (--tries > 0);
     stats_tally(s, b->values[0].account)->torn = true;
     return RXPOOL_STATS_OK;
 }
 
 static enum rxpool_stats_status scan_range(struct rxpool_stats *s, const struct root *root,
-                                           enum pass_kind kind, struct block blocks[2],
+                                           struct block blocks[2],
                                            struct rxpool_stats_error *error) {
     struct block *b = &blocks[0];
 
@@ -89,13 +78,11 @@ static enum rxpool_stats_status scan_range(struct rxpool_stats *s, const struct 
         uint64_t address = root->slabs + first * sizeof(struct slab);
         if (!slabs_read(s, address, b, count))
             return stats_unreadable(s, "slab descriptors", address, error);
-        for (size_t i = 0; i < count; i++) {
-            struct place place = {address + i * sizeof(struct slab),
-                                  root->number << SLAB_ID_BITS | (uint32_t)(first + i)};
+        for (size_t i = 0; i < count; i++, address += sizeof(struct slab)) {
             enum rxpool_stats_status status = RXPOOL_STATS_OK;
             if (!slab_stable(b, i))
-                status = slab_retry(s, kind, &blocks[1], place, error);
-            else if (!pass_add(s, kind, &b->values[i], place))
+                status = slab_retry(s, &blocks[1], address, error);
+            else if (!seen_add(s, &b->values[i], address))
                 status = stats_short_of_memory(error);
             if (status != RXPOOL_STATS_OK)
                 return status;
@@ -104,20 +91,19 @@ static enum rxpool_stats_status scan_range(struct rxpool_stats *s, const struct 
     return RXPOOL_STATS_OK;
 }
 
-enum rxpool_stats_status scan_slabs(struct rxpool_stats *s, enum pass_kind kind,
-                                    struct rxpool_stats_error *error) {
+enum rxpool_stats_status scan_slabs(struct rxpool_stats *s, struct rxpool_stats_error *error) {
     struct area blocks = {0};
     struct root root = {0};
     uint64_t address = s->root_address;
     enum rxpool_stats_status status = RXPOOL_STATS_OK;
 
-    stats_pass(s, kind)->seen_count = 0;
+    s->seen_count = 0;
     if (!area_reserve(&blocks, 2 * sizeof(struct block)))
         return stats_short_of_memory(error);
     for (uint32_t number = 0; address != 0 && number < RANGES_MAX; number++) {
         status = root_read_at(s, address, number, &root, error);
         if (status == RXPOOL_STATS_OK)
-            status = scan_range(s, &root, kind, blocks.start, error);
+            status = scan_range(s, &root, blocks.start, error);
         if (status != RXPOOL_STATS_OK)
             break;
         address = root.next_range;
@@ -126,7 +112,7 @@ enum rxpool_stats_status scan_slabs(struct rxpool_stats *s, enum pass_kind kind,
     return status;
 }
 
-/* --- settling --------------------------------------------------------------------------------- */
+/* --- settling ------------------------------------------------------------------------------- */
 
 /* `before` was read ahead of the generations and `after` behind them. */
 static bool no_fold_between(const struct account *before, const struct account *after) {
@@ -134,38 +120,37 @@ static bool no_fold_between(const struct account *before, const struct account *
 }
 
 /*
- * Sums one account, from its slabs' generations (indexed as the seen slabs) and the account behind
- * them.
+ * Sums one account, from its slabs' generations (indexed as the seen slabs) and the account as it
+ * was behind them.
  */
-static void settle_account(struct rxpool_stats *s, enum pass_kind kind, uint32_t id,
-                           const struct account *a, const uint32_t *generations) {
-    struct seen *all = stats_pass(s, kind)->seen.start;
+static void settle_account(struct rxpool_stats *s, uint32_t id, const struct account *a,
+                           const uint32_t *generations) {
+    const struct seen *all = s->seen.start;
     struct tally *t = stats_tally(s, id);
-    uint64_t sum = kind == PASS_FREES ? a->retired_frees : a->retired_allocs;
 
-    for (uint32_t i = t->first_seen; i != 0; i = all[i - 1].next) {
-        all[i - 1].counts = generations[i - 1] == all[i - 1].generation;
-        if (all[i - 1].counts)
-            sum += all[i - 1].count;
-    }
     t->tag = a->tag;
     t->site = a->site;
     t->type = a->type;
-    if (kind == PASS_ALLOCS) {
-        t->allocs += sum;
-        t->quota_charged = a->quota_charged;
-        return;
-    }
-    t->frees += sum;
     t->held_blocks = a->held_blocks;
     t->held_bytes = a->held_bytes;
     t->overhead_bytes = a->overhead_bytes;
+    t->quota_charged = a->quota_charged;
+    t->allocs = a->retired_allocs;
+    t->frees = a->retired_frees;
+    for (uint32_t i = t->first_seen; i != 0; i = all[i - 1].next) {
+        const struct seen *slab = &all[i - 1];
+        if (generations[i - 1] != slab->generation)
+            continue;
+        t->allocs += slab->allocs;
+        t->frees += slab->frees;
+        t->bytes_in += (slab->allocs - slab->frees) * slab->block_size;
+    }
 }
 
 /* One account's own window: the account, its slabs' generations, the account. */
-static bool settle_again(struct rxpool_stats *s, enum pass_kind kind, uint32_t id,
-                         struct account edges[2], uint32_t *generations, struct piece *pieces) {
-    const struct seen *all = stats_pass(s, kind)->seen.start;
+static bool settle_again(struct rxpool_stats *s, uint32_t id, struct account edges[2],
+                         uint32_t *generations, struct piece *pieces) {
+    const struct seen *all = s->seen.start;
     uint64_t address = s->root.accounts + id * sizeof(struct account);
     size_t n = 0;
 
@@ -177,26 +162,25 @@ static bool settle_again(struct rxpool_stats *s, enum pass_kind kind, uint32_t i
     return s->memory.read(&s->memory, pieces, n);
 }
 
-static enum rxpool_stats_status settle_one(struct rxpool_stats *s, enum pass_kind kind, uint32_t id,
+static enum rxpool_stats_status settle_one(struct rxpool_stats *s, uint32_t id,
                                            struct account edges[2], uint32_t *generations,
                                            struct piece *pieces, struct rxpool_stats_error *error) {
     int tries = s->memory.frozen ? 0 : WINDOW_TRIES;
 
     while (!no_fold_between(&edges[0], &edges[1]) && tries-- > 0)
-        if (!settle_again(s, kind, id, edges, generations, pieces))
+        if (!settle_again(s, id, edges, generations, pieces))
             return stats_unreadable(s, "an account", s->root.accounts, error);
     if (!no_fold_between(&edges[0], &edges[1]))
         stats_tally(s, id)->torn = true;
-    settle_account(s, kind, id, &edges[1], generations);
+    settle_account(s, id, &edges[1], generations);
     return RXPOOL_STATS_OK;
 }
 
 /* Generations and pieces lie in one area, the pieces first. */
-static bool settle_room(struct rxpool_stats *s, size_t seen, struct piece **pieces,
-                        uint32_t **generations) {
-    size_t size = (seen + 2) * sizeof(struct piece);
+static bool settle_room(struct rxpool_stats *s, struct piece **pieces, uint32_t **generations) {
+    size_t size = (s->seen_count + 2) * sizeof(struct piece);
 
-    if (!area_reserve(&s->generations, size + seen * sizeof(uint32_t)) ||
+    if (!area_reserve(&s->generations, size + s->seen_count * sizeof(uint32_t)) ||
         !area_reserve(&s->accounts, 2 * ACCOUNTS_MAX * sizeof(struct account)))
         return false;
     *pieces = s->generations.start;
@@ -205,54 +189,27 @@ static bool settle_room(struct rxpool_stats *s, size_t seen, struct piece **piec
 }
 
 /* All accounts in one window first; those that a fold disturbed, each in a short one of its own. */
-enum rxpool_stats_status settle(struct rxpool_stats *s, enum pass_kind kind,
-                                struct rxpool_stats_error *error) {
-    struct pass *pass = stats_pass(s, kind);
-    const struct seen *all = pass->seen.start;
+enum rxpool_stats_status settle(struct rxpool_stats *s, struct rxpool_stats_error *error) {
+    const struct seen *all = s->seen.start;
     struct piece *pieces;
     uint32_t *generations;
-    size_t n = 0, bytes = s->account_high * sizeof(struct account);
+    size_t n = 0, bytes = s->root.account_high * sizeof(struct account);
 
-    if (!settle_room(s, pass->seen_count, &pieces, &generations))
+    if (!settle_room(s, &pieces, &generations))
         return stats_short_of_memory(error);
     struct account *before = s->accounts.start, *after = before + ACCOUNTS_MAX;
     pieces[n++] = (struct piece){s->root.accounts, before, bytes};
-    for (uint32_t i = 0; i < pass->seen_count; i++)
+    for (uint32_t i = 0; i < s->seen_count; i++)
         pieces[n++] = (struct piece){all[i].address + offsetof(struct slab, generation),
                                      &generations[i], sizeof(generations[0])};
     pieces[n++] = (struct piece){s->root.accounts, after, bytes};
     if (bytes > 0 && !s->memory.read(&s->memory, pieces, n))
         return stats_unreadable(s, "the accounts", s->root.accounts, error);
-    for (uint32_t id = 1; id < s->account_high; id++) {
+    for (uint32_t id = 1; id < s->root.account_high; id++) {
         struct account edges[2] = {before[id], after[id]};
-        enum rxpool_stats_status status =
-            settle_one(s, kind, id, edges, generations, pieces, error);
+        enum rxpool_stats_status status = settle_one(s, id, edges, generations, pieces, error);
         if (status != RXPOOL_STATS_OK)
             return status;
     }
-    for (uint32_t i = 0; i < pass->seen_count; i++)
-        stats_tally(s, all[i].account)->first_seen = 0;
     return RXPOOL_STATS_OK;
-}
-
-/*
- * A slab that the frees pass did not find was taken into service later: all that it lost, it lost
- * later too.
- */
-void sum_slab_bytes(struct rxpool_stats *s) {
-    const struct seen *frees = s->frees.seen.start, *allocs = s->allocs.seen.start;
-    uint32_t f = 0, f_end = s->frees.seen_count;
-
-    for (uint32_t a = 0; a < s->allocs.seen_count; a++) {
-        if (!allocs[a].counts)
-            continue;
-        uint64_t freed = 0;
-        while (f < f_end && frees[f].id < allocs[a].id)
-            f++;
-        if (f < f_end && frees[f].id == allocs[a].id && frees[f].generation == allocs[a].generation)
-            freed = frees[f].count;
-        if (allocs[a].count > freed)
-            stats_tally(s, allocs[a].account)->bytes_in +=
-                (allocs[a].count - freed) * allocs[a].block_size;
-    }
 }

@@ -65,16 +65,15 @@ enum rxpool_stats_status rxpool_stats_open_core(const char *path, struct rxpool_
     return status != RXPOOL_STATS_OK ? status : stats_start(&memory, stats, error);
 }
 
-static enum rxpool_stats_status read_pass(struct rxpool_stats *s, enum pass_kind kind,
-                                          struct rxpool_stats_error *error) {
+static enum rxpool_stats_status read_tallies(struct rxpool_stats *s,
+                                             struct rxpool_stats_error *error) {
     enum rxpool_stats_status status = root_read(s, error);
 
-    s->account_high = s->root.account_high;
     if (status == RXPOOL_STATS_OK)
-        status = scan_slabs(s, kind, error);
+        status = scan_slabs(s, error);
     if (status == RXPOOL_STATS_OK)
-        status = scan_counters(s, kind, error);
-    return status == RXPOOL_STATS_OK ? settle(s, kind, error) : status;
+        status = settle(s, error);
+    return status == RXPOOL_STATS_OK ? scan_counters(s, error) : status;
 }
 
 static void summarize(struct rxpool_stats *s) {
@@ -95,13 +94,9 @@ enum rxpool_stats_status rxpool_stats_read(struct rxpool_stats *s,
     if (!area_renew(&s->tallies, ACCOUNTS_MAX * sizeof(struct tally)) ||
         !area_reserve(&s->names, 1))
         return stats_short_of_memory(error);
-    enum rxpool_stats_status status = read_pass(s, PASS_FREES, error);
+    enum rxpool_stats_status status = read_tallies(s, error);
     if (status == RXPOOL_STATS_OK)
-        status = read_pass(s, PASS_ALLOCS, error);
-    if (status != RXPOOL_STATS_OK)
-        return status;
-    sum_slab_bytes(s);
-    status = make_rows(s, error);
+        status = make_rows(s, error);
     if (status != RXPOOL_STATS_OK)
         s->summary.rows = 0;
     summarize(s);
@@ -123,8 +118,8 @@ const char *rxpool_stats_name(const struct rxpool_stats *s, uint32_t name) {
 void rxpool_stats_close(struct rxpool_stats *s) {
     if (s == NULL)
         return;
-    struct area *areas[] = {&s->tallies,     &s->accounts, &s->generations, &s->frees.seen,
-                            &s->allocs.seen, &s->rows,     &s->names,       &s->name_of_site};
+    struct area *areas[] = {&s->tallies, &s->accounts, &s->generations, &s->seen,
+                            &s->rows,    &s->names,    &s->name_of_site};
     for (size_t i = 0; i < RXP_COUNT(areas); i++)
         area_release(areas[i]);
     s->memory.close(&s->memory);

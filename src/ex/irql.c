@@ -3,24 +3,24 @@
 #include "ex/engine.h"
 #include "plat/plat.h"
 
-__thread struct nt_thread nt_thread __attribute__((tls_model("initial-exec")));
+__thread KIRQL nt_irql __attribute__((tls_model("initial-exec")));
 
 /* The engine's fast paths do not look at the IRQL: at DISPATCH_LEVEL and above they are switched off. */
 void irql_set(KIRQL irql) {
-    bool was_fast = nt_thread.irql < DISPATCH_LEVEL;
+    bool was_fast = nt_irql < DISPATCH_LEVEL;
     bool is_fast = irql < DISPATCH_LEVEL;
 
-    nt_thread.irql = irql;
+    nt_irql = irql;
     if (was_fast != is_fast)
         engine_fast_paths(is_fast);
 }
 
 NTKERNELAPI KIRQL NTAPI KeGetCurrentIrql(VOID) {
-    return nt_thread.irql;
+    return nt_irql;
 }
 
 NTKERNELAPI KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql) {
-    KIRQL old = nt_thread.irql;
+    KIRQL old = nt_irql;
 
     rxp_assert(NewIrql >= old);
     irql_set(NewIrql);
@@ -28,7 +28,7 @@ NTKERNELAPI KIRQL NTAPI KfRaiseIrql(KIRQL NewIrql) {
 }
 
 NTKERNELAPI VOID NTAPI KeLowerIrql(KIRQL NewIrql) {
-    rxp_assert(NewIrql <= nt_thread.irql);
+    rxp_assert(NewIrql <= nt_irql);
     irql_set(NewIrql);
 }
 
@@ -38,7 +38,7 @@ NTKERNELAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel(VOID) {
 
 /* The kit's inline functions read and write the IRQL, and find the thread, as the processor does. */
 RXP_EXPORT unsigned long long __readcr8(void) {
-    return nt_thread.irql;
+    return nt_irql;
 }
 
 RXP_EXPORT void __writecr8(unsigned long long irql) {

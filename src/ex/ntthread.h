@@ -1,4 +1,7 @@
-/* What the NT boundary keeps for each thread; with the engine's own, within 64 bytes of static TLS. */
+/*
+ * What the NT boundary keeps for each thread. With the engine's own this stays within 64 bytes of static
+ * TLS, or dlopen of the library may be refused: the IRQL stands alone to fill a gap that alignment leaves.
+ */
 #ifndef RXPOOL_EX_NTTHREAD_H
 #define RXPOOL_EX_NTTHREAD_H
 
@@ -9,11 +12,11 @@
 struct rxpool_seh_frame;
 
 struct nt_thread {
-    PKTHREAD object;               /* of a system thread; null in threads that others started */
-    struct rxpool_seh_frame *seh;  /* innermost _SEH2_TRY */
-    KIRQL irql;
+    PKTHREAD object;              /* of a system thread; null in threads that others started */
+    struct rxpool_seh_frame *seh; /* innermost _SEH2_TRY */
 };
 
 extern __thread struct nt_thread nt_thread __attribute__((tls_model("initial-exec")));
+extern __thread KIRQL nt_irql __attribute__((tls_model("initial-exec")));
 
 #endif

@@ -73,7 +73,7 @@ RXP_COLD static void stop_allocation(const struct request *q, uint64_t p1, uint6
 /* --- the rules of an allocation: false when one is broken and the process goes on -------------------- */
 
 static bool irql_allowed(const struct request *q) {
-    KIRQL irql = nt_thread.irql;
+    KIRQL irql = nt_irql;
 
     if (irql <= APC_LEVEL || (irql == DISPATCH_LEVEL && !(q->account & ACCOUNT_PAGED)))
         return true;
@@ -362,7 +362,7 @@ NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, 
 
 static bool free_irql_allowed(const void *block, const void *caller) {
     struct engine_block b = {0};
-    KIRQL irql = nt_thread.irql;
+    KIRQL irql = nt_irql;
     bool paged;
 
     if (irql <= APC_LEVEL || engine_lookup(block, &b) != ENGINE_OK)

@@ -9,6 +9,8 @@
 #include "plat/plat.h"
 #include "plat/wait.h"
 
+__thread struct nt_thread nt_thread __attribute__((tls_model("initial-exec")));
+
 struct _KTHREAD {
     DISPATCHER_HEADER header;
     LONG references;

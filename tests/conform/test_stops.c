@@ -1,6 +1,7 @@
 /*
  * Every bug check that the allocate and free calls document, with its parameters. Run again with the
- * argument "strict" under RXPOOL_OPTIONS=strict=1 for what stops only there.
+ * argument "strict" under RXPOOL_OPTIONS=strict=1 for what stops only there, and with "log" under
+ * on_error=log, where the process goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -272,6 +273,41 @@ static void double_free_under_strict(void **state) {
     }
 }
 
+/* --- on_error=log ---------------------------------------------------------------------------- */
+
+static void do_misuses(void *argument) {
+    struct call *c = argument;
+    KIRQL old;
+
+    ExFreePoolWithTag(c->block, 0x6C696146);
+    ExFreePool((char *)c->block + 16);
+    ExFreePool(NULL);
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+    ExFreePool(c->block);
+    if (ExAllocatePoolWithTag(PagedPool, 8, TAG) != NULL)
+        ExRaiseStatus(1);
+    KeLowerIrql(old);
+    if (ExAllocatePoolWithTag(PagedPool, 8, 0) != NULL)
+        ExRaiseStatus(2);
+    memset(c->block, 1, 100); /* it is still there */
+    ExFreePoolWithTag(c->block, TAG);
+}
+
+static void every_violation_is_logged(void **state) {
+    static const char *const expected[] = {"(0x000000000000000A, ", "(0x0000000000000099, ",
+                                           "(0x0000000000000046, ", "(0x0000000000000009, ",
+                                           "(0x0000000000000008, ", "(0x000000000000009B, "};
+    struct call c = {.block = ExAllocatePoolWithTag(PagedPool, 100, TAG)};
+    struct stop_seen seen;
+
+    (void)state;
+    stop_run(&seen, do_misuses, &c);
+    for (size_t i = 0; i < RTL_NUMBER_OF(expected); i++)
+        assert_report(&seen, expected[i]);
+    assert_int_equal(seen.signal, 0);
+    ExFreePool(c.block);
+}
+
 /* --- bug checks by hand ---------------------------------------------------------------------- */
 
 static void do_bug_check(void *argument) {
@@ -345,6 +381,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(interior_addresses),
     };
 
+    static const struct CMUnitTest log_tests[] = {cmocka_unit_test(every_violation_is_logged)};
+
+    if (argc > 1 && strcmp(argv[1], "log") == 0)
+        return cmocka_run_group_tests(log_tests, NULL, NULL);
     if (argc > 1 && strcmp(argv[1], "strict") == 0)
         return cmocka_run_group_tests(strict_tests, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

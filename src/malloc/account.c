@@ -18,27 +18,26 @@
 #define CACHE_SITE_BITS 16
 
 bool dropin_one_account;
+struct dropin_alias dropin_alias_rule = {0, ENGINE_ALIAS};
 
 static struct {
     _Atomic bool started;
     enum options_by by;
-    uint64_t place_mask;
     _Atomic uint64_t cache[CACHE_ENTRIES];
 } accounting;
 
 /* The first allocation of the process, in the loader, long before a second thread can be. */
 static RXP_COLD void accounting_start(void) {
     accounting.by = options_get()->by;
-    accounting.place_mask =
-        accounting.by == OPTIONS_BY_SITE ? UINT64_MAX : ~(uint64_t)(POOL_PAGE_SIZE - 1);
-    if (accounting.by != OPTIONS_BY_TAG)
+    if (accounting.by == OPTIONS_BY_TAG) {
+        dropin_alias_rule.bits = DROPIN_KEY;
+        dropin_one_account = true;
+    } else {
         module_start();
-    dropin_one_account = accounting.by == OPTIONS_BY_TAG;
+        dropin_alias_rule.mask =
+            accounting.by == OPTIONS_BY_SITE ? ~ENGINE_ALIAS : ~(uint64_t)(POOL_PAGE_SIZE - 1);
+    }
     atomic_store_explicit(&accounting.started, true, memory_order_release);
-}
-
-static uint64_t place_of(const void *caller) {
-    return (uintptr_t)caller & accounting.place_mask;
 }
 
 static _Atomic uint64_t *cache_entry(uint64_t place) {
@@ -61,7 +60,7 @@ static uint32_t intern_site(const struct module *module, const void *caller) {
 
 /* *lasting: whether the place means the same site until a module is unloaded. */
 static uint32_t find_site(const void *caller, bool *lasting) {
-    uint64_t place = place_of(caller);
+    uint64_t place = (uintptr_t)caller & dropin_alias_rule.mask;
     _Atomic uint64_t *entry = cache_entry(place);
     uint64_t word = atomic_load_explicit(entry, memory_order_relaxed);
     *lasting = true;
@@ -75,13 +74,9 @@ static uint32_t find_site(const void *caller, bool *lasting) {
     return site;
 }
 
-uint64_t dropin_alias(const void *caller) {
+struct dropin_account dropin_account(const void *caller) {
     if (RXP_UNLIKELY(!atomic_load_explicit(&accounting.started, memory_order_acquire)))
         accounting_start();
-    return dropin_one_account ? DROPIN_KEY : ENGINE_ALIAS | place_of(caller);
-}
-
-struct dropin_account dropin_account(const void *caller) {
     struct dropin_account account = {dropin_alias(caller), DROPIN_KEY, 0};
     if (!dropin_one_account) {
         bool lasting;

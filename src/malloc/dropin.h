@@ -35,22 +35,33 @@ struct dropin_account {
     unsigned flags; /* for engine_alloc: ENGINE_NO_INSTALL where the alias does not stay true */
 };
 
-/* The alias for engine_alloc_fast of calls that return to `caller`; first reads the options. */
-uint64_t dropin_alias(const void *caller);
-/* The whole account of calls that return to `caller`, created where it is new. */
+/*
+ * A caller's alias is its address under `mask`, with `bits`. Until the options are read it is that
+ * of no caller at all, which no thread's table holds: the first call goes the slow way by itself.
+ */
+extern struct dropin_alias {
+    uint64_t mask, bits;
+} dropin_alias_rule __attribute__((visibility("hidden")));
+
+RXP_INLINE uint64_t dropin_alias(const void *caller) {
+    return ((uintptr_t)caller & dropin_alias_rule.mask) | dropin_alias_rule.bits;
+}
+
+/* The whole account of calls that return to `caller`; the first call reads the options. */
 struct dropin_account dropin_account(const void *caller);
 
-/* --- malloc.c --- */
+/* --- malloc.c: out of line, so that the entry points save no register for them --- */
 
 /*
- * Allocates for the code at `caller`. flags: 0 or ENGINE_ZERO. NULL with errno ENOMEM where the
- * engine has none or `size` exceeds PTRDIFF_MAX.
+ * Allocates for the code at `caller`. NULL with errno ENOMEM where the engine has none or `size`
+ * exceeds PTRDIFF_MAX.
  */
-void *dropin_alloc(size_t size, const void *caller, unsigned flags);
+RXP_NOINLINE void *dropin_alloc(size_t size, const void *caller);
 /* The same at `alignment`, a power of two. */
 void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller);
-/* Frees a block of either for the code at `caller`; NULL is ignored; anything else stops with 0xC2. */
-void dropin_free(void *block, const void *caller);
+/* Frees a block of either for the code at `caller`; NULL is ignored; anything else stops with 0xC2.
+ */
+RXP_NOINLINE void dropin_free(void *block, const void *caller);
 
 /* Every entry point's way in: one test, the engine's fast path, no look at the caller for by=tag.
  */
@@ -60,7 +71,7 @@ RXP_INLINE void *dropin_alloc_inline(size_t size, const void *caller) {
         if (RXP_LIKELY(block != NULL))
             return block;
     }
-    return dropin_alloc(size, caller, 0);
+    return dropin_alloc(size, caller);
 }
 
 RXP_INLINE void dropin_free_inline(void *block, const void *caller) {

@@ -31,11 +31,15 @@ static RXP_NOINLINE void *alloc_slow(size_t size, const void *caller, unsigned f
     return block;
 }
 
-void *dropin_alloc(size_t size, const void *caller, unsigned flags) {
+void *dropin_alloc(size_t size, const void *caller) {
     void *block = engine_alloc_fast_dense(dropin_alias(caller), size);
-    if (RXP_UNLIKELY(block == NULL))
-        return alloc_slow(size, caller, flags);
-    return flags & ENGINE_ZERO ? memset(block, 0, size) : block;
+    return RXP_LIKELY(block != NULL) ? block : alloc_slow(size, caller, 0);
+}
+
+static RXP_NOINLINE void *zeroed_alloc(size_t size, const void *caller) {
+    void *block = engine_alloc_fast_dense(dropin_alias(caller), size);
+    return RXP_LIKELY(block != NULL) ? memset(block, 0, size)
+                                     : alloc_slow(size, caller, ENGINE_ZERO);
 }
 
 void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller) {
@@ -83,7 +87,7 @@ RXP_EXPORT void *calloc(size_t count, size_t size) {
         if (RXP_LIKELY(block != NULL))
             return memset(block, 0, bytes);
     }
-    return dropin_alloc(bytes, RXP_RETURN_ADDRESS(), ENGINE_ZERO);
+    return zeroed_alloc(bytes, RXP_RETURN_ADDRESS());
 }
 
 static void *realloc_by_copy(void *block, size_t held, size_t size, const void *caller) {

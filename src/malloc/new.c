@@ -48,7 +48,7 @@ static RXP_COLD __attribute__((noreturn)) void throw_bad_alloc(void) {
 /* --- allocation ------------------------------------------------------------------------------- */
 
 static void *try_alloc(size_t alignment, size_t size, const void *caller) {
-    return alignment == 0 ? dropin_alloc(size, caller, 0)
+    return alignment == 0 ? dropin_alloc(size, caller)
                           : dropin_alloc_aligned(alignment, size, caller);
 }
 

@@ -69,8 +69,10 @@ python_run() {
     for allocator in pymalloc malloc; do
         # Files that are meant not to compile make the status 1: they do so on both sides.
         PYTHONMALLOC=$allocator under "$1" "$python" -m compileall -q -f -j "$(pick 1 2)" \
-            --invalidation-mode unchecked-hash lib >"messages.$allocator" 2>&1
+            --invalidation-mode unchecked-hash lib >messages 2>&1
         echo "$allocator: status $?" >>statuses
+        sort messages >"messages.$allocator" # two processes write them
+        rm messages
         find lib -name '*.pyc' -exec sha256sum {} + | sort -k 2 >"sums.$allocator"
     done
     [ "$(wc -l <sums.malloc)" -ge 30 ] && rm -rf lib

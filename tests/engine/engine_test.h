@@ -1,0 +1,60 @@
+/* What the engine's tests share. */
+#ifndef RXPOOL_TESTS_ENGINE_TEST_H
+#define RXPOOL_TESTS_ENGINE_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ex/engine.h"
+#include "rxpool/stats.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+/* Four good characters for every number below 456,976. */
+static inline uint32_t test_tag(uint32_t n) {
+    return ('a' + n % 26) | ('a' + n / 26 % 26) << 8 | ('a' + n / 676 % 26) << 16 | ('a' + n / 17576 % 26) << 24;
+}
+
+static inline uint64_t test_key(uint32_t n) {
+    return ACCOUNT_KEY(test_tag(n), n % 2 ? ACCOUNT_PAGED : 0, 0);
+}
+
+static inline void *pool_alloc(uint64_t key, size_t size) {
+    return engine_alloc(key, key, size, 0);
+}
+
+static inline void pool_free(void *block) {
+    assert_int_equal(engine_free(block, 0), ENGINE_OK);
+}
+
+static inline void pool_walk(void) {
+    const char *wrong = engine_walk();
+    if (wrong != NULL)
+        fail_msg("engine_walk: %s", wrong);
+}
+
+static inline uint64_t test_random(uint64_t *state) {
+    *state += 0x9E3779B97F4A7C15u;
+    uint64_t x = (*state ^ (*state >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+static inline uint64_t test_live_blocks(void) {
+    struct engine_totals totals;
+    engine_totals(&totals);
+    return totals.live_blocks;
+}
+
+#endif

@@ -1,0 +1,299 @@
+/* Short of memory, of address space, of what the system grants: NULL, nothing lost, and on again. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine_test.h"
+
+/* Each case in a process of its own: options and limits are taken once, at the engine's start. */
+static void in_child(void (*routine)(void)) {
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        alarm(120);
+        routine();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        fail_msg("the child ended with status 0x%x", (unsigned)status);
+}
+
+#define MUST(e)                                                                                    \
+    do {                                                                                           \
+        if (!(e)) {                                                                                \
+            fprintf(stderr, "%s:%d: %s does not hold\n", __FILE__, __LINE__, #e);                  \
+            _exit(1);                                                                              \
+        }                                                                                          \
+    } while (0)
+
+#define HELD_MOST 6000000u
+static void **held;
+
+/* Until NULL; blocks are chained through `held`, which lies outside. Returns the bytes had. */
+static uint64_t exhaust(size_t size, unsigned *count) {
+    uint64_t bytes = 0;
+    for (*count = 0; *count < HELD_MOST; ++*count) {
+        void *block = pool_alloc(test_key(*count % 10), size);
+        if (block == NULL)
+            return bytes;
+        *(unsigned *)block = *count;
+        held[*count] = block;
+        bytes += engine_size(block);
+    }
+    MUST(!"memory ran out");
+    return 0;
+}
+
+static void free_held(unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        MUST(*(unsigned *)held[i] == i);
+        MUST(engine_free(held[i], 0) == ENGINE_OK);
+    }
+    MUST(engine_walk() == NULL);
+    MUST(test_live_blocks() == 0);
+}
+
+static void exhaust_twice(size_t size, uint64_t at_least) {
+    unsigned first, second;
+    uint64_t had = exhaust(size, &first), again;
+
+    MUST(had >= at_least);
+    MUST(engine_walk() == NULL);
+    free_held(first);
+    again = exhaust(size, &second);
+    free_held(second);
+    /* Nothing was lost to the first time. */
+    MUST(again + had / 50 >= had);
+}
+
+static void limit_address_space(void) {
+    held = mmap(NULL, HELD_MOST * sizeof(*held), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    MUST(setrlimit(RLIMIT_AS, &(struct rlimit){500000 * 1024ul, 500000 * 1024ul}) == 0);
+}
+
+static void small_blocks_in_500_mb(void) {
+    limit_address_space();
+    exhaust_twice(1000, 150u << 20);
+}
+
+static void pages_in_500_mb(void) {
+    limit_address_space();
+    exhaust_twice(20000, 150u << 20);
+}
+
+static void spans_in_500_mb(void) {
+    limit_address_space();
+    exhaust_twice(3 << 20, 150u << 20);
+    exhaust_twice(100, 100u << 20); /* and what was spans serves small blocks */
+}
+
+static void under_a_limit(void) {
+    setenv("RXPOOL_OPTIONS", "limit=16M", 1);
+    held = malloc(HELD_MOST * sizeof(*held));
+    exhaust_twice(500, 10u << 20);
+    exhaust_twice(100000, 10u << 20);
+    free(held);
+}
+
+static void limited_address_space(void **state) {
+    (void)state;
+    if (SANITIZED) {
+        print_message("skipped: a sanitizer's own reservations do not fit in 500 MB\n");
+        skip();
+    }
+    in_child(small_blocks_in_500_mb);
+    in_child(pages_in_500_mb);
+    in_child(spans_in_500_mb);
+}
+
+static void limit_option(void **state) {
+    (void)state;
+    in_child(under_a_limit);
+}
+
+/* --- system calls -------------------------------------------------------------------------------- */
+
+/* Answers `calls` with `action` from now on. */
+static bool filter_calls(const unsigned *calls, unsigned count, uint32_t action) {
+    struct sock_filter code[16] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    unsigned n = 1;
+
+    for (unsigned i = 0; i < count; i++) {
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+        code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action);
+    }
+    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    struct sock_fprog program = {(unsigned short)n, code};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static const unsigned mapping_calls[] = {SYS_mmap, SYS_mprotect, SYS_mremap};
+
+static void refused_from_the_start(void) {
+    if (!filter_calls(mapping_calls, 3, SECCOMP_RET_ERRNO | ENOMEM))
+        _exit(0);
+    for (size_t size = 1; size < (size_t)1 << 40; size *= 3)
+        MUST(pool_alloc(test_key(1), size) == NULL);
+    MUST(engine_free(&held, 0) == ENGINE_FOREIGN);
+    MUST(engine_walk() == NULL);
+}
+
+static void refused_later(void) {
+    unsigned count;
+
+    held = malloc(HELD_MOST * sizeof(*held));
+    memset(held, 0, HELD_MOST * sizeof(*held));
+    engine_free(pool_alloc(test_key(0), 1), 0);
+    if (!filter_calls(mapping_calls, 3, SECCOMP_RET_ERRNO | ENOMEM))
+        _exit(0);
+    exhaust(700, &count);
+    free_held(count);
+    exhaust(9000, &count);
+    free_held(count);
+    MUST(pool_alloc(test_key(2), 1 << 30) == NULL);
+    MUST(engine_free(pool_alloc(test_key(2), 100), 0) == ENGINE_OK);
+}
+
+static void refused_mappings(void **state) {
+    (void)state;
+    if (SANITIZED) {
+        print_message("skipped: a sanitizer maps memory of its own\n");
+        skip();
+    }
+    in_child(refused_from_the_start);
+    in_child(refused_later);
+}
+
+static volatile sig_atomic_t calls_seen;
+
+static void count_call(int signal) {
+    (void)signal;
+    calls_seen++;
+}
+
+static void replace_at_random(void **block, unsigned count, unsigned rounds) {
+    uint64_t seed = 9;
+    for (unsigned i = 0; i < rounds; i++) {
+        uint64_t r = test_random(&seed);
+        void **place = &block[r % count];
+        if (*place != NULL)
+            MUST(engine_free(*place, 0) == ENGINE_OK);
+        *place = pool_alloc(test_key((r >> 32) % 16), 1 + (r >> 40) % 1024);
+        MUST(*place != NULL);
+    }
+}
+
+/* A call that is trapped is not made: of those that change what the engine relies on, only purging may be. */
+static void calls_in_a_steady_state(void) {
+    static void *block[20000];
+    static const unsigned calls[] = {SYS_madvise, SYS_munmap, SYS_futex};
+
+    replace_at_random(block, 20000, 1000000);
+    signal(SIGSYS, count_call);
+    if (!filter_calls(calls, 3, SECCOMP_RET_TRAP))
+        _exit(0);
+    replace_at_random(block, 20000, 1000000);
+    if (calls_seen > 200) {
+        fprintf(stderr, "%d system calls in a million replacements\n", (int)calls_seen);
+        _exit(1);
+    }
+}
+
+static unsigned mappings(void) {
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned lines = 0;
+    int c;
+
+    while ((c = getc(maps)) != EOF)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+static void mappings_stay_few(void) {
+    static void *block[3000];
+    uint64_t seed = 3;
+    unsigned before = mappings();
+
+    for (unsigned i = 0; i < 60000; i++) {
+        uint64_t r = test_random(&seed);
+        void **place = &block[r % 3000];
+        if (*place != NULL)
+            MUST(engine_free(*place, 0) == ENGINE_OK);
+        *place = *place != NULL ? NULL : pool_alloc(test_key(1), 1 + (r >> 20) % 300000);
+        if (i % 5000 == 0)
+            engine_trim();
+    }
+    if (mappings() > before + 40) {
+        fprintf(stderr, "%u mappings, %u at the start\n", mappings(), before);
+        _exit(1);
+    }
+}
+
+static void system_calls_are_bounded(void **state) {
+    (void)state;
+    if (SANITIZED) {
+        print_message("skipped: a sanitizer makes system calls of its own\n");
+        skip();
+    }
+    in_child(calls_in_a_steady_state);
+    in_child(mappings_stay_few);
+}
+
+/* --- giving back --------------------------------------------------------------------------------------- */
+
+static uint64_t resident_kb(void) {
+    FILE *status = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+
+    MUST(fscanf(status, "%*u %lu", &pages) == 1);
+    fclose(status);
+    return pages * 4;
+}
+
+static void trim_gives_back(void) {
+    static unsigned char *block[40000];
+    struct engine_totals totals;
+
+    for (unsigned i = 0; i < 40000; i++)
+        memset(block[i] = pool_alloc(test_key(i % 20), 1500), 1, 1500);
+    uint64_t full = resident_kb();
+    for (unsigned i = 0; i < 40000; i++)
+        MUST(engine_free(block[i], 0) == ENGINE_OK);
+    engine_trim();
+    engine_totals(&totals);
+    MUST(totals.idle_bytes == 0);
+    MUST(totals.live_blocks == 0);
+    MUST(engine_walk() == NULL);
+    MUST(full - resident_kb() >= 40000 * 1500 / 1024 * 9 / 10);
+    for (unsigned i = 0; i < 1000; i++) {
+        block[i] = engine_alloc(test_key(1), test_key(1), 4000, ENGINE_ZERO);
+        for (unsigned k = 0; k < 4000; k++)
+            MUST(block[i][k] == 0);
+    }
+}
+
+static void trimmed_memory_goes_back(void **state) {
+    (void)state;
+    in_child(trim_gives_back);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limited_address_space),
+        cmocka_unit_test(limit_option),
+        cmocka_unit_test(refused_mappings),
+        cmocka_unit_test(system_calls_are_bounded),
+        cmocka_unit_test(trimmed_memory_goes_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,7 +1,8 @@
 /*
- * The RDBSS pool routines: RxAllocatePoolWithTag, RxFreePool, RxCheckMemoryBlock and their relatives.
- * Follows the public pages "Pool Allocation and Free Routines" (installable file systems) and those of
- * the single routines. Works after any kit's wdm.h, ntddk.h or ntifs.h, and alone over rxpool's own.
+ * The RDBSS pool routines: RxAllocatePoolWithTag, RxFreePool, RxCheckMemoryBlock and their
+ * relatives. Follows the public pages "Pool Allocation and Free Routines" (installable file
+ * systems) and those of the single routines. Works after any kit's wdm.h, ntddk.h or ntifs.h, and
+ * alone over rxpool's own.
  *
  *   free build     (DBG absent or 0)  the names are aliases of the executive's: same object code
  *   checked build  (DBG=1)            the names record file and line, and every block carries an
@@ -10,11 +11,11 @@
  * RXPOOL_CHECKED=0 or 1 chooses the build whatever DBG says. A file may #undef a name after this
  * header and define its own; including the header again leaves that alone.
  *
- * RXPOOL_USE_POOL2, defined before this header, lets the free build allocate by ExAllocatePool2, for
- * kits that deprecate ExAllocatePoolWithTag: nonpaged types become POOL_FLAG_NON_PAGED (no execute),
- * paged ones POOL_FLAG_PAGED, cache-aligned ones add POOL_FLAG_CACHE_ALIGNED; memory stays
- * uninitialised unless POOL_ZERO_ALLOCATION asks for zeroes; POOL_RAISE_IF_ALLOCATION_FAILURE becomes
- * POOL_FLAG_RAISE_ON_FAILURE; advice (POOL_COLD_ALLOCATION) is dropped.
+ * RXPOOL_USE_POOL2, defined before this header, lets the free build allocate by ExAllocatePool2,
+ * for kits that deprecate ExAllocatePoolWithTag: nonpaged types become POOL_FLAG_NON_PAGED (no
+ * execute), paged ones POOL_FLAG_PAGED, cache-aligned ones add POOL_FLAG_CACHE_ALIGNED; memory
+ * stays uninitialised unless POOL_ZERO_ALLOCATION asks for zeroes; POOL_RAISE_IF_ALLOCATION_FAILURE
+ * becomes POOL_FLAG_RAISE_ON_FAILURE; advice (POOL_COLD_ALLOCATION) is dropped.
  */
 #ifndef _NTRXDEF_
 #define _NTRXDEF_
@@ -38,7 +39,10 @@
 #define RXPOOL_API
 #endif
 
-/* Inline, and a function of the file's own where its address is taken (not every kit's FORCEINLINE is). */
+/*
+ * Inline, and a function of the file's own where its address is taken (not every kit's FORCEINLINE
+ * is).
+ */
 #if defined(__GNUC__)
 #define RXPOOL_INLINE static __inline__ __attribute__((always_inline, unused))
 #else
@@ -73,8 +77,8 @@ typedef struct _RX_POOL_HEADER {
 #define RX_POOL_STATE_FREED 0x65657246u     /* "Free": freed, or unsigned */
 
 /*
- * Whether Buffer is a live block whose header and guard bytes are whole. FileName and LineNumber are
- * those of the caller, for the report. Answers FALSE, and never faults, for any other pointer.
+ * Whether Buffer is a live block whose header and guard bytes are whole. FileName and LineNumber
+ * are those of the caller, for the report. Answers FALSE, and never faults, for any other pointer.
  * Both builds have this routine. IRQL <= APC_LEVEL; nonpaged blocks also at DISPATCH_LEVEL.
  */
 RXPOOL_API BOOLEAN NTAPI _RxCheckMemoryBlock(PVOID Buffer, PSZ FileName, ULONG LineNumber);
@@ -85,15 +89,18 @@ RXPOOL_API BOOLEAN NTAPI _RxCheckMemoryBlock(PVOID Buffer, PSZ FileName, ULONG L
 #define RX_POOL_SIGNED_OVERHEAD (sizeof(RX_POOL_HEADER) + 16)
 
 /*
- * Allocates Size bytes of pool Type (a POOL_TYPE with modifiers) under Tag, with a header in front and
- * guard bytes behind; calls ExAllocatePoolWithTagPriority with LowPoolPriority. NULL when memory is
- * short, and, with a report, for MAXULONG: what the macro makes of a size that does not fit a ULONG.
- * FileName must stay readable during the call only. IRQL <= DISPATCH_LEVEL; paged <= APC_LEVEL.
+ * Allocates Size bytes of pool Type (a POOL_TYPE with modifiers) under Tag, with a header in front
+ * and guard bytes behind; calls ExAllocatePoolWithTagPriority with LowPoolPriority. NULL when
+ * memory is short, and, with a report, for MAXULONG: what the macro makes of a size that does not
+ * fit a ULONG. FileName must stay readable during the call only. IRQL <= DISPATCH_LEVEL; paged <=
+ * APC_LEVEL.
  */
 RXPOOL_API VOID *NTAPI _RxAllocatePoolWithTag(ULONG Type, ULONG Size, ULONG Tag, PSZ FileName,
                                               ULONG LineNumber);
 
-/* Frees a block of _RxAllocatePoolWithTag. IRQL <= APC_LEVEL; a nonpaged block <= DISPATCH_LEVEL. */
+/*
+ * Frees a block of _RxAllocatePoolWithTag. IRQL <= APC_LEVEL; a nonpaged block <= DISPATCH_LEVEL.
+ */
 RXPOOL_API VOID NTAPI _RxFreePool(PVOID Buffer, PSZ FileName, ULONG LineNumber);
 
 /* The same, and stops when Tag is neither 0 nor the block's. */
@@ -107,10 +114,10 @@ RXPOOL_API VOID *NTAPI _RxAllocatePoolForOthers(ULONG Type, SIZE_T Size, ULONG T
                                                 ULONG LineNumber);
 
 /*
- * Writes a header and guard into Bytes of Memory that the driver got elsewhere, and answers the block
- * inside, Bytes - RX_POOL_SIGNED_OVERHEAD long; NULL when Memory is not 16-byte aligned or Bytes is
- * not larger than the overhead. The block passes RxCheckMemoryBlock until it is unsigned, and is
- * never given to RxFreePool. IRQL <= DISPATCH_LEVEL.
+ * Writes a header and guard into Bytes of Memory that the driver got elsewhere, and answers the
+ * block inside, Bytes - RX_POOL_SIGNED_OVERHEAD long; NULL when Memory is not 16-byte aligned or
+ * Bytes is not larger than the overhead. The block passes RxCheckMemoryBlock until it is unsigned,
+ * and is never given to RxFreePool. IRQL <= DISPATCH_LEVEL.
  */
 RXPOOL_API VOID *NTAPI _RxSignMemoryBlock(PVOID Memory, SIZE_T Bytes, ULONG Type, ULONG Tag,
                                           PSZ FileName, ULONG LineNumber);

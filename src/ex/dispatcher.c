@@ -1,14 +1,15 @@
 /*
  * Dispatcher objects: events, semaphores and threads, and waiting for them.
  *
- * SignalState is what NT says it is. The waiters sleep on a count of wakings, which lies where a kernel
- * keeps its list of waiters, a part of the object that drivers do not touch:
+ * SignalState is what NT says it is. The waiters sleep on a count of wakings, which lies where a
+ * kernel keeps its list of waiters, a part of the object that drivers do not touch:
  *
- *   signal:  wakings++, then SignalState, then wake          wait:  read wakings, then SignalState, then sleep
+ *   signal:  wakings++, then SignalState, then wake          wait:  read wakings, then SignalState,
+ * then sleep
  *
- * so a signal that a waiter has not seen in SignalState has changed what the waiter sleeps on, or comes
- * with a wake later. After SignalState is set the object is not touched again: whoever saw it signalled
- * may have freed it.
+ * so a signal that a waiter has not seen in SignalState has changed what the waiter sleeps on, or
+ * comes with a wake later. After SignalState is set the object is not touched again: whoever saw it
+ * signalled may have freed it.
  */
 #include "ex/dispatcher.h"
 #include "ex/irql.h"
@@ -43,7 +44,7 @@ LONG dispatcher_signal(PDISPATCHER_HEADER header) {
     return former;
 }
 
-/* --- events ---------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 NTKERNELAPI VOID NTAPI KeInitializeEvent(PRKEVENT Event, EVENT_TYPE Type, BOOLEAN State) {
     dispatcher_init(&Event->Header, (UCHAR)Type, sizeof *Event, State != FALSE);
@@ -67,7 +68,7 @@ NTKERNELAPI LONG NTAPI KeReadStateEvent(PRKEVENT Event) {
     return __atomic_load_n(&Event->Header.SignalState, __ATOMIC_SEQ_CST);
 }
 
-/* --- semaphores ------------------------------------------------------------------------------ */
+/* --- semaphores ------------------------------------------------------------------------------- */
 
 NTKERNELAPI VOID NTAPI KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit) {
     dispatcher_init(&Semaphore->Header, OBJECT_SEMAPHORE, sizeof *Semaphore, Count);
@@ -93,7 +94,7 @@ NTKERNELAPI LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Incr
     return former;
 }
 
-/* --- waiting --------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /* Takes what a wait takes of a signalled object; false when it is not signalled. */
 static bool object_take(PDISPATCHER_HEADER header) {
@@ -175,7 +176,7 @@ NTKERNELAPI NTSTATUS NTAPI KeDelayExecutionThread(KPROCESSOR_MODE WaitMode, BOOL
     }
 }
 
-/* --- fast mutexes ---------------------------------------------------------------------------- */
+/* --- fast mutexes ----------------------------------------------------------------------------- */
 
 #define MUTEX_FREE 1
 #define MUTEX_WAITED_FOR (-1)
@@ -215,7 +216,7 @@ NTKERNELAPI VOID NTAPI ExReleaseFastMutex(PFAST_MUTEX FastMutex) {
     KeLowerIrql(old);
 }
 
-/* --- time ------------------------------------------------------------------------------------ */
+/* --- time ------------------------------------------------------------------------------------- */
 
 #define TICK_UNITS 156250u /* 15.625 ms */
 

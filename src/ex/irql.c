@@ -5,7 +5,10 @@
 
 __thread KIRQL nt_irql __attribute__((tls_model("initial-exec")));
 
-/* The engine's fast paths do not look at the IRQL: at DISPATCH_LEVEL and above they are switched off. */
+/*
+ * The engine's fast paths do not look at the IRQL: at DISPATCH_LEVEL and above they are switched
+ * off.
+ */
 void irql_set(KIRQL irql) {
     bool was_fast = nt_irql < DISPATCH_LEVEL;
     bool is_fast = irql < DISPATCH_LEVEL;
@@ -36,7 +39,9 @@ NTKERNELAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel(VOID) {
     return KfRaiseIrql(DISPATCH_LEVEL);
 }
 
-/* The kit's inline functions read and write the IRQL, and find the thread, as the processor does. */
+/*
+ * The kit's inline functions read and write the IRQL, and find the thread, as the processor does.
+ */
 RXP_EXPORT unsigned long long __readcr8(void) {
     return nt_irql;
 }
@@ -51,7 +56,7 @@ RXP_EXPORT unsigned long long __readgsqword(unsigned int offset) {
     return offset == GS_CURRENT_THREAD ? (uintptr_t)KeGetCurrentThread() : 0;
 }
 
-/* --- spin locks ------------------------------------------------------------------------------ */
+/* --- spin locks ------------------------------------------------------------------------------- */
 
 NTKERNELAPI VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock) {
     *SpinLock = 0;
@@ -60,7 +65,8 @@ NTKERNELAPI VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock) {
 NTKERNELAPI VOID NTAPI KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock) {
     /* A holder can lose its processor here, which it cannot in a kernel: yield to it soon. */
     while (__atomic_exchange_n(SpinLock, 1, __ATOMIC_ACQUIRE) != 0) {
-        for (unsigned spin = 0; spin < 64 && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) != 0; spin++)
+        for (unsigned spin = 0; spin < 64 && __atomic_load_n(SpinLock, __ATOMIC_RELAXED) != 0;
+             spin++)
             __builtin_ia32_pause();
         if (__atomic_load_n(SpinLock, __ATOMIC_RELAXED) != 0)
             plat_yield();

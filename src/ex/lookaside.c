@@ -1,11 +1,13 @@
 /*
- * Lookaside lists: an S-list of blocks in front of an allocate and a free function. Taking and giving
- * entries is inline in the headers, ours and the kit's, over the public layout; here are the ends of a
- * list's life. Nothing tunes Depth: the engine below keeps free blocks at hand for every thread anyway.
+ * Lookaside lists: an S-list of blocks in front of an allocate and a free function. Taking and
+ * giving entries is inline in the headers, ours and the kit's, over the public layout; here are the
+ * ends of a list's life. Nothing tunes Depth: the engine below keeps free blocks at hand for every
+ * thread anyway.
  */
 #include <ntifs.h>
 
-#include "base/base.h"
+#include "base/options.h"
+#include "base/stop.h"
 
 #define LOOKASIDE_DEPTH 64
 
@@ -25,8 +27,20 @@ static VOID NTAPI free_default_ex(PVOID block, PLOOKASIDE_LIST_EX list) {
     ExFreePool(block);
 }
 
+RXP_COLD static void stop_small(const lookaside_any *l, SIZE_T size, ULONG tag) {
+    struct stop_report *r = stop_claim();
+
+    stop_begin(r, STOP_DRIVER_VERIFIER, 0xCD, (uintptr_t)l, size, LOOKASIDE_MINIMUM_BLOCK_SIZE,
+               "a lookaside list of blocks that are too small to be linked");
+    text_tag(stop_line(r, "tag"), tag);
+    stop_end_line(r);
+    stop_commit(r);
+}
+
 /* Everything but the functions. Entries are linked through their first word. */
 static void lookaside_init(lookaside_any *l, ULONG type, SIZE_T size, ULONG tag) {
+    if (size < LOOKASIDE_MINIMUM_BLOCK_SIZE && (options_get()->strict & OPTIONS_STRICT_ARGS))
+        stop_small(l, size, tag);
     memset(l, 0, sizeof *l);
     InitializeSListHead(&l->ListHead);
     l->Depth = LOOKASIDE_DEPTH;
@@ -46,8 +60,8 @@ static void lookaside_init_plain(PGENERAL_LOOKASIDE l, PALLOCATE_FUNCTION alloca
 
 NTKERNELAPI VOID NTAPI ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside,
                                                        PALLOCATE_FUNCTION Allocate,
-                                                       PFREE_FUNCTION Free, ULONG Flags, SIZE_T Size,
-                                                       ULONG Tag, USHORT Depth) {
+                                                       PFREE_FUNCTION Free, ULONG Flags,
+                                                       SIZE_T Size, ULONG Tag, USHORT Depth) {
     (void)Depth;
     lookaside_init_plain(&Lookaside->L, Allocate, Free, NonPagedPool | Flags, Size, Tag);
 }
@@ -84,11 +98,11 @@ NTKERNELAPI VOID NTAPI ExDeletePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookasid
     lookaside_end((lookaside_any *)&Lookaside->L);
 }
 
-/* --- the general kind ------------------------------------------------------------------------ */
+/* --- the general kind ------------------------------------------------------------------------- */
 
 static bool pool_type_valid(ULONG type) {
-    ULONG plain = type & ~(ULONG)(POOL_NX_ALLOCATION | POOL_COLD_ALLOCATION |
-                                  POOL_ZERO_ALLOCATION | NonPagedPoolSession);
+    ULONG plain = type & ~(ULONG)(POOL_NX_ALLOCATION | POOL_COLD_ALLOCATION | POOL_ZERO_ALLOCATION |
+                                  NonPagedPoolSession);
 
     return plain == NonPagedPool || plain == PagedPool || plain == NonPagedPoolCacheAligned ||
            plain == PagedPoolCacheAligned;

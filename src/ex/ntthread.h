@@ -1,6 +1,7 @@
 /*
- * What the NT boundary keeps for each thread. With the engine's own this stays within 64 bytes of static
- * TLS, or dlopen of the library may be refused: the IRQL stands alone to fill a gap that alignment leaves.
+ * What the NT boundary keeps for each thread. With the engine's own this stays within 64 bytes of
+ * static TLS, or dlopen of the library may be refused: the IRQL stands alone to fill a gap that
+ * alignment leaves.
  */
 #ifndef RXPOOL_EX_NTTHREAD_H
 #define RXPOOL_EX_NTTHREAD_H

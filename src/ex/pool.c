@@ -1,10 +1,10 @@
 /*
  * The documented entry points over the engine: argument rules, IRQL rules and bug checks.
  *
- * Every rule is checked in the slow path only. An allocation becomes fast for the next call of the same
- * type and tag when all its arguments were plain and valid, so what the fast path serves has passed the
- * rules before; a call that needs work each time (zeroing, a cache line, quota, strict=args) never
- * becomes fast. At a raised IRQL the engine's fast paths are off.
+ * Every rule is checked in the slow path only. An allocation becomes fast for the next call of the
+ * same type and tag when all its arguments were plain and valid, so what the fast path serves has
+ * passed the rules before; a call that needs work each time (zeroing, a cache line, quota,
+ * strict=args) never becomes fast. At a raised IRQL the engine's fast paths are off.
  */
 #include <ntifs.h>
 
@@ -16,11 +16,11 @@
 #include "ex/ntthread.h"
 #include "ex/raise.h"
 
-#define TAG_NONE 0x656E6F4Eu    /* "None": calls without a tag */
-#define TAG_BIG 0x42494720u     /* 'BIG ' as a character constant */
+#define TAG_NONE 0x656E6F4Eu     /* "None": calls without a tag */
+#define TAG_BIG 0x42494720u      /* 'BIG ' as a character constant */
 #define TAG_BIG_READ 0x20474942u /* and as "BIG " lies in memory */
 
-#define POOL_PAGED 1u        /* of POOL_TYPE */
+#define POOL_PAGED 1u /* of POOL_TYPE */
 #define POOL_MUST_SUCCEED 2u
 #define POOL_CACHE_ALIGNED 4u
 #define POOL_SESSION 32u
@@ -40,16 +40,16 @@
 
 /* One allocation as the rules see it. */
 struct request {
-    uint32_t type;      /* as it came: POOL_TYPE with modifiers, or POOL_FLAGS */
-    uint32_t account;   /* ACCOUNT_ bits */
-    uint32_t tag;       /* as it came */
+    uint32_t type;    /* as it came: POOL_TYPE with modifiers, or POOL_FLAGS */
+    uint32_t account; /* ACCOUNT_ bits */
+    uint32_t tag;     /* as it came */
     size_t size;
-    unsigned engine;    /* ENGINE_ flags */
+    unsigned engine; /* ENGINE_ flags */
     uint64_t alias;
     const void *caller;
 };
 
-/* --- reports --------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 /* 0xC2 for an allocation. */
 RXP_COLD static void stop_allocation(const struct request *q, uint64_t p1, uint64_t p2, uint64_t p3,
@@ -70,7 +70,7 @@ RXP_COLD static void stop_allocation(const struct request *q, uint64_t p1, uint6
     stop_commit(r);
 }
 
-/* --- the rules of an allocation: false when one is broken and the process goes on -------------------- */
+/* --- the rules of an allocation: false when one is broken and the process goes on ------------- */
 
 static bool irql_allowed(const struct request *q) {
     KIRQL irql = nt_irql;
@@ -134,7 +134,7 @@ static bool size_allowed(const struct request *q) {
     return false;
 }
 
-/* --- allocation ------------------------------------------------------------------------------ */
+/* --- allocation ------------------------------------------------------------------------------- */
 
 static void *request_serve(const struct request *q) {
     uint32_t tag = q->tag & ~(uint32_t)PROTECTED_POOL;
@@ -149,8 +149,12 @@ static void *request_serve(const struct request *q) {
 static struct request request_of_type(POOL_TYPE type, size_t size, uint32_t tag, uint32_t account,
                                       const void *caller) {
     uint32_t bits = (uint32_t)type;
-    struct request q = {.type = bits, .account = account, .tag = tag, .size = size,
-                        .alias = ALIAS_TYPE(bits, tag), .caller = caller};
+    struct request q = {.type = bits,
+                        .account = account,
+                        .tag = tag,
+                        .size = size,
+                        .alias = ALIAS_TYPE(bits, tag),
+                        .caller = caller};
 
     if (bits & POOL_PAGED)
         q.account |= ACCOUNT_PAGED;
@@ -207,7 +211,7 @@ NTKERNELAPI PVOID NTAPI ExAllocatePoolUninitialized(POOL_TYPE PoolType, SIZE_T N
                     RXP_RETURN_ADDRESS());
 }
 
-/* --- priorities ------------------------------------------------------------------------------ */
+/* --- priorities ------------------------------------------------------------------------------- */
 
 /* Under limit=, what a priority must leave free: an eighth for low, a thirty-second for normal. */
 static bool priority_allows(EX_POOL_PRIORITY priority, size_t size) {
@@ -249,7 +253,7 @@ NTKERNELAPI PVOID NTAPI ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType,
                              Priority, RXP_RETURN_ADDRESS());
 }
 
-/* --- quota ----------------------------------------------------------------------------------- */
+/* --- quota ------------------------------------------------------------------------------------ */
 
 static void *allocate_quota(POOL_TYPE type, size_t size, uint32_t tag, const void *caller) {
     struct request q = request_of_type(type, size, tag, ACCOUNT_QUOTA, caller);
@@ -269,7 +273,8 @@ NTKERNELAPI PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T Numbe
     return allocate_quota(PoolType, NumberOfBytes, TAG_NONE, RXP_RETURN_ADDRESS());
 }
 
-NTKERNELAPI PVOID NTAPI ExAllocatePoolQuotaZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
+NTKERNELAPI PVOID NTAPI ExAllocatePoolQuotaZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
+                                                ULONG Tag) {
     return allocate_quota((POOL_TYPE)(PoolType | POOL_ZERO_ALLOCATION), NumberOfBytes, Tag,
                           RXP_RETURN_ADDRESS());
 }
@@ -280,12 +285,13 @@ NTKERNELAPI PVOID NTAPI ExAllocatePoolQuotaUninitialized(POOL_TYPE PoolType, SIZ
                           RXP_RETURN_ADDRESS());
 }
 
-/* --- the FsRtl forms: raise instead of answering NULL ------------------------------------------------ */
+/* --- the FsRtl forms: raise instead of answering NULL ----------------------------------------- */
 
 #define FSRTL_TYPE(type) ((POOL_TYPE)((type) | POOL_RAISE_IF_ALLOCATION_FAILURE))
 #define FSRTL_QUOTA_TYPE(type) ((POOL_TYPE)((type) & ~POOL_QUOTA_FAIL_INSTEAD_OF_RAISE))
 
-NTKERNELAPI PVOID NTAPI FsRtlAllocatePoolWithTag(POOL_TYPE PoolType, ULONG NumberOfBytes, ULONG Tag) {
+NTKERNELAPI PVOID NTAPI FsRtlAllocatePoolWithTag(POOL_TYPE PoolType, ULONG NumberOfBytes,
+                                                 ULONG Tag) {
     return allocate_slow(FSRTL_TYPE(PoolType), NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
 }
 
@@ -303,7 +309,7 @@ NTKERNELAPI PVOID NTAPI FsRtlAllocatePoolWithQuota(POOL_TYPE PoolType, ULONG Num
                           RXP_RETURN_ADDRESS());
 }
 
-/* --- allocation by flags --------------------------------------------------------------------- */
+/* --- allocation by flags ---------------------------------------------------------------------- */
 
 static bool flags_allowed(POOL_FLAGS flags) {
     uint64_t pool = flags & FLAGS_POOL;
@@ -313,8 +319,11 @@ static bool flags_allowed(POOL_FLAGS flags) {
 
 static struct request request_of_flags(POOL_FLAGS flags, size_t size, uint32_t tag,
                                        const void *caller) {
-    struct request q = {.type = (uint32_t)flags, .tag = tag, .size = size,
-                        .alias = ALIAS_FLAGS((uint32_t)flags, tag), .caller = caller};
+    struct request q = {.type = (uint32_t)flags,
+                        .tag = tag,
+                        .size = size,
+                        .alias = ALIAS_FLAGS((uint32_t)flags, tag),
+                        .caller = caller};
 
     if (flags & POOL_FLAG_PAGED)
         q.account |= ACCOUNT_PAGED;
@@ -358,7 +367,7 @@ NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, 
                : allocate_flags_slow(Flags, NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
 }
 
-/* --- free ------------------------------------------------------------------------------------ */
+/* --- free ------------------------------------------------------------------------------------- */
 
 static bool free_irql_allowed(const void *block, const void *caller) {
     struct engine_block b = {0};
@@ -370,10 +379,10 @@ static bool free_irql_allowed(const void *block, const void *caller) {
     paged = (b.type & ACCOUNT_PAGED) != 0;
     if (irql == DISPATCH_LEVEL && !paged)
         return true;
-    stop_commit(free_report(block, caller,
-                            (const uint64_t[]){0x09, irql, paged ? PagedPool : NonPagedPool,
-                                               (uintptr_t)block},
-                            "free at an IRQL that is too high"));
+    stop_commit(free_report(
+        block, caller,
+        (const uint64_t[]){0x09, irql, paged ? PagedPool : NonPagedPool, (uintptr_t)block},
+        "free at an IRQL that is too high"));
     return false;
 }
 

@@ -9,7 +9,7 @@
 #include "ex/ntthread.h"
 #include "plat/plat.h"
 
-/* --- exceptions ------------------------------------------------------------------------------ */
+/* --- exceptions ------------------------------------------------------------------------------- */
 
 RXP_EXPORT void rxpool_seh_enter(struct rxpool_seh_frame *frame) {
     frame->outer = nt_thread.seh;
@@ -69,7 +69,7 @@ RXP_EXPORT void rxpool_seh_end(struct rxpool_seh_frame *frame) {
     }
 }
 
-/* --- bug checks ------------------------------------------------------------------------------ */
+/* --- bug checks ------------------------------------------------------------------------------- */
 
 NTKERNELAPI DECLSPEC_NORETURN VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR Parameter1,
                                                       ULONG_PTR Parameter2, ULONG_PTR Parameter3,

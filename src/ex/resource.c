@@ -1,7 +1,7 @@
 /*
- * ERESOURCE: shared or exclusive, recursive. State changes under SpinLock; waiters sleep on ActiveEntries,
- * here a count of releases. A shared acquisition waits for the owner only, never for those who wait to
- * own: it may be a recursive one, and shared owners are not told apart.
+ * ERESOURCE: shared or exclusive, recursive. State changes under SpinLock; waiters sleep on
+ * ActiveEntries, here a count of releases. A shared acquisition waits for the owner only, never for
+ * those who wait to own: it may be a recursive one, and shared owners are not told apart.
  */
 #include <ntifs.h>
 
@@ -28,8 +28,8 @@ static bool owned_by_me(const ERESOURCE *r) {
 
 /* Under the lock: one acquisition more when that is possible now. */
 static bool resource_take(PERESOURCE r, bool exclusive) {
-    bool possible = owned_by_me(r) || r->ActiveCount == 0 ||
-                    (!exclusive && (r->Flag & OWNED_EXCLUSIVE) == 0);
+    bool possible =
+        owned_by_me(r) || r->ActiveCount == 0 || (!exclusive && (r->Flag & OWNED_EXCLUSIVE) == 0);
 
     if (!possible)
         return false;
@@ -105,8 +105,6 @@ NTKERNELAPI BOOLEAN NTAPI ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource)
     return mine;
 }
 
-NTKERNELAPI VOID NTAPI KeEnterCriticalRegion(VOID) {
-}
+NTKERNELAPI VOID NTAPI KeEnterCriticalRegion(VOID) {}
 
-NTKERNELAPI VOID NTAPI KeLeaveCriticalRegion(VOID) {
-}
+NTKERNELAPI VOID NTAPI KeLeaveCriticalRegion(VOID) {}

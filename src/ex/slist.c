@@ -1,11 +1,11 @@
 /*
  * S-lists: stacks without a lock, for any number of threads.
  *
- * The header is 16 bytes, changed by one compare-and-swap: depth and a sequence number in the first half,
- * the first entry's address in the second. The sequence number grows with every change, so a pop whose
- * first entry was taken and put back meanwhile fails and starts again. Such a pop has read the Next of an
- * entry that was no longer on the list: harmless, since what it read is thrown away, as long as the memory
- * is still mapped; the pool's is.
+ * The header is 16 bytes, changed by one compare-and-swap: depth and a sequence number in the first
+ * half, the first entry's address in the second. The sequence number grows with every change, so a
+ * pop whose first entry was taken and put back meanwhile fails and starts again. Such a pop has
+ * read the Next of an entry that was no longer on the list: harmless, since what it read is thrown
+ * away, as long as the memory is still mapped; the pool's is.
  */
 #include <ntifs.h>
 
@@ -38,8 +38,8 @@ static header_word header_next(header_word h, PSLIST_ENTRY first, uint16_t depth
 }
 
 /* The entry may be another thread's by now: see above. */
-__attribute__((no_sanitize("thread", "address"))) static PSLIST_ENTRY entry_next(
-    PSLIST_ENTRY entry) {
+__attribute__((no_sanitize("thread", "address"))) static PSLIST_ENTRY
+entry_next(PSLIST_ENTRY entry) {
     return __atomic_load_n(&entry->Next, __ATOMIC_RELAXED);
 }
 

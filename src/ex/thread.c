@@ -1,6 +1,6 @@
 /*
- * System threads as objects: started, waited for, referenced and closed. An object is held by its running
- * thread, by its open handle and by each reference; the last one to go frees it.
+ * System threads as objects: started, waited for, referenced and closed. An object is held by its
+ * running thread, by its open handle and by each reference; the last one to go frees it.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,7 @@
 /*
- * Work items: three queues, the most urgent first, and a few worker threads, started when there is more
- * work than workers. A child of fork starts with no workers and empty queues: the items are the parent's.
+ * Work items: three queues, the most urgent first, and a few worker threads, started when there is
+ * more work than workers. A child of fork starts with no workers and empty queues: the items are
+ * the parent's.
  */
 #include <ntifs.h>
 
@@ -14,7 +15,7 @@
 static struct {
     struct plat_lock lock;
     LIST_ENTRY queue[MaximumWorkQueue];
-    uint32_t queued;   /* items that no worker has taken */
+    uint32_t queued; /* items that no worker has taken */
     uint32_t workers;
     uint32_t idle;     /* of them */
     uint32_t arrivals; /* what idle workers sleep on */
@@ -50,8 +51,7 @@ static PWORK_QUEUE_ITEM work_take(void) {
         PLIST_ENTRY queue = &work.queue[by_urgency[i]];
 
         if (!IsListEmpty(queue)) {
-            PWORK_QUEUE_ITEM item =
-                CONTAINING_RECORD(RemoveHeadList(queue), WORK_QUEUE_ITEM, List);
+            PWORK_QUEUE_ITEM item = CONTAINING_RECORD(RemoveHeadList(queue), WORK_QUEUE_ITEM, List);
             item->List.Flink = NULL;
             work.queued--;
             return item;

@@ -1,6 +1,6 @@
 /*
- * Threads, waiting and clocks: what the dispatcher objects and worker threads of ex ask of an operating
- * system beyond plat.h. Nothing here allocates through the pool.
+ * Threads, waiting and clocks: what the dispatcher objects and worker threads of ex ask of an
+ * operating system beyond plat.h. Nothing here allocates through the pool.
  */
 #ifndef RXPOOL_PLAT_WAIT_H
 #define RXPOOL_PLAT_WAIT_H
@@ -22,8 +22,8 @@ bool plat_thread_start(void (*routine)(void *), void *argument);
 /* Ends the calling thread. */
 __attribute__((noreturn)) void plat_thread_exit(void);
 
-uint64_t plat_clock_ns(void);    /* monotonic */
-uint64_t plat_clock_1601(void);  /* 100 ns units since 1 January 1601 UTC */
+uint64_t plat_clock_ns(void);   /* monotonic */
+uint64_t plat_clock_1601(void); /* 100 ns units since 1 January 1601 UTC */
 uint32_t plat_process_id(void);
 
 #endif

@@ -14,7 +14,8 @@ int main() {
     KEVENT event;
 
     KeInitializeEvent(&event, NotificationEvent, TRUE);
-    good = good && KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, nullptr) == STATUS_SUCCESS;
+    good = good &&
+           KeWaitForSingleObject(&event, Executive, KernelMode, FALSE, nullptr) == STATUS_SUCCESS;
     release(b);
     RxFreePoolWithTag(a, tag);
     RxFreePool(c);

@@ -1,10 +1,10 @@
 /*
- * A piece of a redirector, written as drivers are, against nothing but <ntifs.h> and ntrxdef.h. The same
- * file is compiled against rxpool's own headers and against the mingw-w64 kit's, in free and checked builds,
- * and runs on the library in each. Exit status 0 when all went well.
+ * A piece of a redirector, written as drivers are, against nothing but <ntifs.h> and ntrxdef.h. The
+ * same file is compiled against rxpool's own headers and against the mingw-w64 kit's, in free and
+ * checked builds, and runs on the library in each. Exit status 0 when all went well.
  */
-#include <ntifs.h>
 #include "ntrxdef.h"
+#include <ntifs.h>
 
 #define FCB_TAG 0x62634652   /* 'bcFR' */
 #define NAME_TAG 0x6D614E52  /* 'maNR' */

@@ -17,8 +17,7 @@ static size_t read_all(int fd, char *buffer, size_t capacity) {
     size_t length = 0;
     ssize_t got;
 
-    while (length < capacity - 1 &&
-           (got = read(fd, buffer + length, capacity - 1 - length)) > 0)
+    while (length < capacity - 1 && (got = read(fd, buffer + length, capacity - 1 - length)) > 0)
         length += (size_t)got;
     buffer[length] = 0;
     return length;

@@ -1,6 +1,6 @@
 /*
- * Runs a misuse in a child process and takes its stop report apart. The child inherits every block and
- * address of the parent, so the parent knows what the parameters must be.
+ * Runs a misuse in a child process and takes its stop report apart. The child inherits every block
+ * and address of the parent, so the parent knows what the parameters must be.
  */
 #ifndef CONFORM_STOPS_H
 #define CONFORM_STOPS_H
@@ -15,7 +15,9 @@ struct stop_seen {
 /* Calls misuse(argument) in a child and waits for its end. */
 void stop_run(struct stop_seen *seen, void (*misuse)(void *argument), void *argument);
 
-/* The child must have ended by SIGABRT, and the first line of its report must be exactly this stop. */
+/*
+ * The child must have ended by SIGABRT, and the first line of its report must be exactly this stop.
+ */
 void assert_stop(const struct stop_seen *seen, uint32_t code, const char *name, uint64_t p1,
                  uint64_t p2, uint64_t p3, uint64_t p4);
 /* The same, with a fourth parameter that is somebody's return address: any value but 0. */

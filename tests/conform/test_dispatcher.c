@@ -29,8 +29,9 @@ static PVOID start(PKSTART_ROUTINE routine, PVOID context) {
     HANDLE handle;
     PVOID object;
 
-    assert_int_equal(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, routine, context),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, routine, context),
+        STATUS_SUCCESS);
     assert_int_equal(ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode,
                                                &object, NULL),
                      STATUS_SUCCESS);
@@ -44,7 +45,7 @@ static void finish(PVOID object) {
     ObDereferenceObject(object);
 }
 
-/* --- events ---------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void notification_event_stays_set(void **state) {
     KEVENT e;
@@ -172,7 +173,7 @@ static void semaphore_counts(void **state) {
     assert_int_equal(wait_for(&s, 0), STATUS_TIMEOUT);
 }
 
-/* --- threads --------------------------------------------------------------------------------- */
+/* --- threads ---------------------------------------------------------------------------------- */
 
 static VOID NTAPI end_early(PVOID context) {
     *(PKTHREAD *)context = KeGetCurrentThread();
@@ -189,21 +190,24 @@ static void threads_are_objects(void **state) {
     assert_int_equal(wait_forever(object), STATUS_SUCCESS);
     assert_ptr_equal(seen, object);
     ObDereferenceObject(object);
-    assert_int_equal(PsCreateSystemThread(&handle, 0, NULL, NULL, NULL, end_early, &seen), STATUS_SUCCESS);
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, (POBJECT_TYPE)(PVOID)&seen, KernelMode, &object,
-                                               NULL),
-                     STATUS_OBJECT_TYPE_MISMATCH);
-    assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, &object, NULL), STATUS_SUCCESS);
+    assert_int_equal(PsCreateSystemThread(&handle, 0, NULL, NULL, NULL, end_early, &seen),
+                     STATUS_SUCCESS);
+    assert_int_equal(
+        ObReferenceObjectByHandle(handle, 0, (POBJECT_TYPE)(PVOID)&seen, KernelMode, &object, NULL),
+        STATUS_OBJECT_TYPE_MISMATCH);
+    assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, &object, NULL),
+                     STATUS_SUCCESS);
     finish(object);
     assert_int_equal(ZwClose(handle), STATUS_SUCCESS);
     assert_int_equal(ZwClose(handle), STATUS_INVALID_HANDLE);
     assert_int_equal(ObReferenceObjectByHandle(handle, 0, NULL, KernelMode, &object, NULL),
                      STATUS_INVALID_HANDLE);
     assert_null(object);
-    assert_int_equal(PsTerminateSystemThread(0), STATUS_INVALID_PARAMETER); /* not a system thread */
+    assert_int_equal(PsTerminateSystemThread(0),
+                     STATUS_INVALID_PARAMETER); /* not a system thread */
 }
 
-/* --- IRQL and locks -------------------------------------------------------------------------- */
+/* --- IRQL and locks --------------------------------------------------------------------------- */
 
 static void irql_goes_up_and_down(void **state) {
     KIRQL old, older;
@@ -332,7 +336,7 @@ static void resource_without_waiting(void **state) {
     ExDeleteResourceLite(&resource);
 }
 
-/* --- work items ------------------------------------------------------------------------------ */
+/* --- work items ------------------------------------------------------------------------------- */
 
 struct job {
     WORK_QUEUE_ITEM item;
@@ -369,7 +373,7 @@ static void work_items_run_once_each(void **state) {
     assert_int_equal(left, 0);
 }
 
-/* --- clocks ---------------------------------------------------------------------------------- */
+/* --- clocks ----------------------------------------------------------------------------------- */
 
 static void clocks(void **state) {
     LARGE_INTEGER now, ticks, interval = {.QuadPart = -20 * MS};

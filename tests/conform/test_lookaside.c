@@ -23,7 +23,8 @@ static VOID NTAPI count_free(PVOID block) {
     ExFreePoolWithTag(block, TAG);
 }
 
-static PVOID NTAPI count_allocate_ex(POOL_TYPE type, SIZE_T size, ULONG tag, PLOOKASIDE_LIST_EX list) {
+static PVOID NTAPI count_allocate_ex(POOL_TYPE type, SIZE_T size, ULONG tag,
+                                     PLOOKASIDE_LIST_EX list) {
     list_seen = list;
     return count_allocate(type, size, tag);
 }
@@ -65,7 +66,10 @@ static void nonpaged_keeps_and_gives_back(void **state) {
     assert_int_equal(freed, 1);
 }
 
-/* More blocks than a list keeps: the rest go to Free at once, and deletion frees exactly the others. */
+/*
+ * More blocks than a list keeps: the rest go to Free at once, and deletion frees exactly the
+ * others.
+ */
 static void a_full_list_frees(void **state) {
     enum { COUNT = 1000 };
     static PVOID blocks[COUNT];
@@ -105,8 +109,8 @@ static void general_kind(void **state) {
     PVOID a;
 
     (void)state;
-    assert_int_equal(ExInitializeLookasideListEx(&list, count_allocate_ex, count_free_ex, PagedPool, 0,
-                                                 64, TAG, 0),
+    assert_int_equal(ExInitializeLookasideListEx(&list, count_allocate_ex, count_free_ex, PagedPool,
+                                                 0, 64, TAG, 0),
                      STATUS_SUCCESS);
     a = ExAllocateFromLookasideListEx(&list);
     assert_ptr_equal(list_seen, &list);
@@ -139,8 +143,9 @@ static void general_kind_refuses(void **state) {
     (void)state;
     assert_int_equal(ExInitializeLookasideListEx(&list, NULL, NULL, DontUseThisType, 0, 64, TAG, 0),
                      STATUS_INVALID_PARAMETER_4);
-    assert_int_equal(ExInitializeLookasideListEx(&list, NULL, NULL, (POOL_TYPE)0x4000, 0, 64, TAG, 0),
-                     STATUS_INVALID_PARAMETER_4);
+    assert_int_equal(
+        ExInitializeLookasideListEx(&list, NULL, NULL, (POOL_TYPE)0x4000, 0, 64, TAG, 0),
+        STATUS_INVALID_PARAMETER_4);
     assert_int_equal(ExInitializeLookasideListEx(&list, NULL, NULL, PagedPool, 3, 64, TAG, 0),
                      STATUS_INVALID_PARAMETER_5);
     assert_int_equal(ExInitializeLookasideListEx(&list, NULL, NULL, PagedPool, 4, 64, TAG, 0),

@@ -28,7 +28,8 @@ static void page_rule_for_every_size(void **state) {
     (void)state;
     for (SIZE_T size = 0; size <= 65536; size++) {
         PVOID paged = ExAllocatePoolWithTag(PagedPool, size, TAG);
-        PVOID nonpaged = ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, size + 1, TAG);
+        PVOID nonpaged =
+            ExAllocatePool2(POOL_FLAG_NON_PAGED | POOL_FLAG_UNINITIALIZED, size + 1, TAG);
 
         assert_page_rule(paged, size);
         assert_page_rule(nonpaged, size + 1);
@@ -40,12 +41,22 @@ static void page_rule_for_every_size(void **state) {
 }
 
 static void types_and_modifiers(void **state) {
-    static const ULONG types[] = {NonPagedPool, PagedPool, NonPagedPoolCacheAligned,
-                                  PagedPoolCacheAligned, NonPagedPoolNx, NonPagedPoolNxCacheAligned,
-                                  NonPagedPoolSession, PagedPoolSession, NonPagedPoolSessionNx,
-                                  NonPagedPoolCacheAlignedSession, PagedPoolCacheAlignedSession};
-    static const ULONG modifiers[] = {0, POOL_COLD_ALLOCATION, POOL_QUOTA_FAIL_INSTEAD_OF_RAISE,
-                                      POOL_RAISE_IF_ALLOCATION_FAILURE, POOL_ZERO_ALLOCATION,
+    static const ULONG types[] = {NonPagedPool,
+                                  PagedPool,
+                                  NonPagedPoolCacheAligned,
+                                  PagedPoolCacheAligned,
+                                  NonPagedPoolNx,
+                                  NonPagedPoolNxCacheAligned,
+                                  NonPagedPoolSession,
+                                  PagedPoolSession,
+                                  NonPagedPoolSessionNx,
+                                  NonPagedPoolCacheAlignedSession,
+                                  PagedPoolCacheAlignedSession};
+    static const ULONG modifiers[] = {0,
+                                      POOL_COLD_ALLOCATION,
+                                      POOL_QUOTA_FAIL_INSTEAD_OF_RAISE,
+                                      POOL_RAISE_IF_ALLOCATION_FAILURE,
+                                      POOL_ZERO_ALLOCATION,
                                       POOL_NX_ALLOCATION};
 
     (void)state;
@@ -97,8 +108,9 @@ static void zeroed_forms(void **state) {
         assert_zero(b = ExAllocatePool2(POOL_FLAG_PAGED, size, TAG), size);
         memset(b, 0xCC, size);
         ExFreePool(b);
-        assert_zero(b = ExAllocatePoolWithTag((POOL_TYPE)(PagedPool | POOL_ZERO_ALLOCATION), size, TAG),
-                    size);
+        assert_zero(
+            b = ExAllocatePoolWithTag((POOL_TYPE)(PagedPool | POOL_ZERO_ALLOCATION), size, TAG),
+            size);
         memset(b, 0xCC, size);
         ExFreePool(b);
         assert_zero(b = ExAllocatePoolPriorityZero(PagedPool, size, TAG, LowPoolPriority), size);
@@ -109,7 +121,10 @@ static void zeroed_forms(void **state) {
     }
 }
 
-/* A block that was soiled and freed comes back as it was: the calls do no work that was not asked for. */
+/*
+ * A block that was soiled and freed comes back as it was: the calls do no work that was not asked
+ * for.
+ */
 static void uninitialized_forms(void **state) {
     UCHAR *b;
 
@@ -127,11 +142,15 @@ static void uninitialized_forms(void **state) {
 }
 
 static void flags_that_fail(void **state) {
-    static const POOL_FLAGS bad[] = {
-        0, POOL_FLAG_UNINITIALIZED, POOL_FLAG_PAGED | POOL_FLAG_NON_PAGED,
-        POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE, POOL_FLAG_PAGED | POOL_FLAG_RESERVED1,
-        POOL_FLAG_PAGED | POOL_FLAG_RESERVED2, POOL_FLAG_PAGED | POOL_FLAG_RESERVED3,
-        POOL_FLAG_PAGED | 0x800, POOL_FLAG_PAGED | 0x80000000};
+    static const POOL_FLAGS bad[] = {0,
+                                     POOL_FLAG_UNINITIALIZED,
+                                     POOL_FLAG_PAGED | POOL_FLAG_NON_PAGED,
+                                     POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE,
+                                     POOL_FLAG_PAGED | POOL_FLAG_RESERVED1,
+                                     POOL_FLAG_PAGED | POOL_FLAG_RESERVED2,
+                                     POOL_FLAG_PAGED | POOL_FLAG_RESERVED3,
+                                     POOL_FLAG_PAGED | 0x800,
+                                     POOL_FLAG_PAGED | 0x80000000};
     PVOID b;
 
     (void)state;
@@ -154,7 +173,8 @@ static void optional_flags_are_ignored(void **state) {
 }
 
 static void failure_answers_null(void **state) {
-    static const SIZE_T sizes[] = {TOO_LARGE, (SIZE_T)-1, (SIZE_T)-16, (SIZE_T)1 << 62, (SIZE_T)1 << 47};
+    static const SIZE_T sizes[] = {TOO_LARGE, (SIZE_T)-1, (SIZE_T)-16, (SIZE_T)1 << 62,
+                                   (SIZE_T)1 << 47};
 
     (void)state;
     for (size_t i = 0; i < RTL_NUMBER_OF(sizes); i++) {
@@ -189,16 +209,16 @@ static void failure_raises_where_asked(void **state) {
     (void)state;
     assert_int_equal(RAISED(ExAllocatePoolWithTag((POOL_TYPE)(PagedPool | raise), TOO_LARGE, TAG)),
                      STATUS_INSUFFICIENT_RESOURCES);
-    assert_int_equal(RAISED(ExAllocatePoolWithTagPriority((POOL_TYPE)raise, TOO_LARGE, TAG,
-                                                          LowPoolPriority)),
-                     STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(
+        RAISED(ExAllocatePoolWithTagPriority((POOL_TYPE)raise, TOO_LARGE, TAG, LowPoolPriority)),
+        STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(RAISED(ExAllocatePoolWithQuotaTag(PagedPool, TOO_LARGE, TAG)),
                      STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(RAISED(ExAllocatePoolWithQuota(PagedPool, TOO_LARGE)),
                      STATUS_INSUFFICIENT_RESOURCES);
-    assert_int_equal(RAISED(ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_RAISE_ON_FAILURE, TOO_LARGE,
-                                            TAG)),
-                     STATUS_INSUFFICIENT_RESOURCES);
+    assert_int_equal(
+        RAISED(ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_RAISE_ON_FAILURE, TOO_LARGE, TAG)),
+        STATUS_INSUFFICIENT_RESOURCES);
     assert_int_equal(RAISED(ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_RAISE_ON_FAILURE, 0, TAG)),
                      STATUS_INVALID_PARAMETER);
     assert_int_equal(RAISED(ExAllocatePool2(POOL_FLAG_RAISE_ON_FAILURE, 8, TAG)),
@@ -220,8 +240,8 @@ static void fsrtl_forms(void **state) {
 }
 
 static void tags_of_one_to_four_characters(void **state) {
-    static const ULONG tags[] = {0x61, 0x6261, 0x636261, 0x64636261, 0x7E202030,
-                                 0x20202041, 0x7E7E7E5A};
+    static const ULONG tags[] = {0x61,       0x6261,     0x636261,  0x64636261,
+                                 0x7E202030, 0x20202041, 0x7E7E7E5A};
 
     (void)state;
     for (size_t i = 0; i < RTL_NUMBER_OF(tags); i++) {
@@ -278,8 +298,8 @@ static SIZE_T fill(EX_POOL_PRIORITY priority) {
     static PVOID blocks[256];
     SIZE_T count = 0;
 
-    while (count < RTL_NUMBER_OF(blocks) &&
-           (blocks[count] = ExAllocatePoolWithTagPriority(PagedPool, 1048576, TAG, priority)) != NULL)
+    while (count < RTL_NUMBER_OF(blocks) && (blocks[count] = ExAllocatePoolWithTagPriority(
+                                                 PagedPool, 1048576, TAG, priority)) != NULL)
         count++;
     for (SIZE_T i = 0; i < count; i++)
         ExFreePool(blocks[i]);
@@ -287,7 +307,8 @@ static SIZE_T fill(EX_POOL_PRIORITY priority) {
 }
 
 static void priorities_under_a_limit(void **state) {
-    SIZE_T low = fill(LowPoolPriority), normal = fill(NormalPoolPriority), high = fill(HighPoolPriority);
+    SIZE_T low = fill(LowPoolPriority), normal = fill(NormalPoolPriority),
+           high = fill(HighPoolPriority);
 
     (void)state;
     assert_true(high <= 64);

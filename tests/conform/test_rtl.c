@@ -97,7 +97,9 @@ static void counted_strings(void **state) {
     assert_int_equal(copy.Length, 0);
 }
 
-/* Longer than a USHORT counts: as much as it can count, which is what a careful caller may rely on. */
+/*
+ * Longer than a USHORT counts: as much as it can count, which is what a careful caller may rely on.
+ */
 static void an_endless_string(void **state) {
     static WCHAR endless[40000];
     UNICODE_STRING s;
@@ -158,9 +160,12 @@ static void interlocked(void **state) {
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(doubly_linked_lists), cmocka_unit_test(singly_linked_lists),
-        cmocka_unit_test(counted_strings),     cmocka_unit_test(an_endless_string),
-        cmocka_unit_test(memory),              cmocka_unit_test(interlocked),
+        cmocka_unit_test(doubly_linked_lists),
+        cmocka_unit_test(singly_linked_lists),
+        cmocka_unit_test(counted_strings),
+        cmocka_unit_test(an_endless_string),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(interlocked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

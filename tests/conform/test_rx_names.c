@@ -1,6 +1,7 @@
 /*
- * The Rx names as sources use them: calls, bare names, direct calls of the documented routines, and names
- * taken away with #undef. Compiled as a free build (DBG absent, DBG=0), as a checked build and over Pool2.
+ * The Rx names as sources use them: calls, bare names, direct calls of the documented routines, and
+ * names taken away with #undef. Compiled as a free build (DBG absent, DBG=0), as a checked build
+ * and over Pool2.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include <ntifs.h>
 #include "ntrxdef.h"
+#include <ntifs.h>
 
 #define TAG 0x74736554u /* "Test" */
 

@@ -1,8 +1,8 @@
 /* S-lists: order, depth, layout, and many threads on one list. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <pthread.h>
 
 #include <cmocka.h>
 

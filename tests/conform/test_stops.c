@@ -1,7 +1,7 @@
 /*
- * Every bug check that the allocate and free calls document, with its parameters. Run again with the
- * argument "strict" under RXPOOL_OPTIONS=strict=1 for what stops only there, and with "log" under
- * on_error=log, where the process goes on.
+ * Every bug check that the allocate and free calls document, with its parameters. Run again with
+ * the argument "strict" under RXPOOL_OPTIONS=strict=1 for what stops only there, and with "log"
+ * under on_error=log, where the process goes on.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,7 +63,7 @@ static void do_free_twice(void *argument) {
     ExFreePool(c->block);
 }
 
-/* --- allocation ------------------------------------------------------------------------------ */
+/* --- allocation ------------------------------------------------------------------------------- */
 
 static void paged_allocation_at_dispatch(void **state) {
     struct call c = {PagedPool, 100, TAG, DISPATCH_LEVEL, NULL};
@@ -169,7 +169,21 @@ static void zero_bytes_under_strict(void **state) {
     assert_stop(&seen, BAD_POOL_CALLER, 0x00, 0, PagedPool, TAG);
 }
 
-/* --- free ------------------------------------------------------------------------------------ */
+static void do_lookaside(void *argument) {
+    ExInitializeNPagedLookasideList(argument, NULL, NULL, 0, 4, TAG, 0);
+}
+
+static void small_lookaside_blocks_under_strict(void **state) {
+    NPAGED_LOOKASIDE_LIST list;
+    struct stop_seen seen;
+
+    (void)state;
+    stop_run(&seen, do_lookaside, &list);
+    assert_stop(&seen, 0xC4, "DRIVER_VERIFIER_DETECTED_VIOLATION", 0xCD, (uintptr_t)&list, 4,
+                LOOKASIDE_MINIMUM_BLOCK_SIZE);
+}
+
+/* --- free ------------------------------------------------------------------------------------- */
 
 static void paged_free_at_dispatch(void **state) {
     struct call c = {0, 0, 0, DISPATCH_LEVEL, ExAllocatePoolWithTag(PagedPool, 100, TAG)};
@@ -212,7 +226,7 @@ static void null_and_foreign_addresses(void **state) {
     static int global;
     int local;
     PVOID mapped = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    PVOID addresses[] = {NULL, &global, &local, mapped, (PVOID)0x1000, (PVOID)~(uintptr_t)15};
+    PVOID addresses[] = {NULL, &global, &local, mapped, (PVOID)0x1000, (PVOID) ~(uintptr_t)15};
     struct stop_seen seen;
 
     (void)state;
@@ -230,8 +244,9 @@ static void null_and_foreign_addresses(void **state) {
 static void interior_addresses(void **state) {
     static const struct {
         SIZE_T size, offset;
-    } cases[] = {{64, 1}, {64, 16}, {64, 48}, {100, 8}, {1000, 16}, {4000, 2048},
-                 {4096, 16}, {8192, 4096}, {32768, 4096}, {100000, 4096}, {100000, 65536}};
+    } cases[] = {{64, 1},       {64, 16},       {64, 48},       {100, 8},
+                 {1000, 16},    {4000, 2048},   {4096, 16},     {8192, 4096},
+                 {32768, 4096}, {100000, 4096}, {100000, 65536}};
     struct stop_seen seen;
 
     (void)state;
@@ -273,7 +288,7 @@ static void double_free_under_strict(void **state) {
     }
 }
 
-/* --- on_error=log ---------------------------------------------------------------------------- */
+/* --- on_error=log ----------------------------------------------------------------------------- */
 
 static void do_misuses(void *argument) {
     struct call *c = argument;
@@ -308,7 +323,7 @@ static void every_violation_is_logged(void **state) {
     ExFreePool(c.block);
 }
 
-/* --- bug checks by hand ---------------------------------------------------------------------- */
+/* --- bug checks by hand ----------------------------------------------------------------------- */
 
 static void do_bug_check(void *argument) {
     (void)argument;
@@ -338,7 +353,8 @@ static void raise_without_handler(void **state) {
 
     (void)state;
     stop_run(&seen, do_raise, NULL);
-    assert_report(&seen, "*** STOP: 0x0000001E KMODE_EXCEPTION_NOT_HANDLED (0x00000000C000009A, 0x");
+    assert_report(&seen,
+                  "*** STOP: 0x0000001E KMODE_EXCEPTION_NOT_HANDLED (0x00000000C000009A, 0x");
     assert_report(&seen, ", 0x0000000000000000, 0x0000000000000000)\n");
     assert_int_equal(seen.signal, 6);
     snprintf(line, sizeof line, "raised at: 0x");
@@ -376,6 +392,7 @@ int main(int argc, char **argv) {
     };
     static const struct CMUnitTest strict_tests[] = {
         cmocka_unit_test(zero_bytes_under_strict),
+        cmocka_unit_test(small_lookaside_blocks_under_strict),
         cmocka_unit_test(double_free_under_strict),
         cmocka_unit_test(wrong_tag),
         cmocka_unit_test(interior_addresses),

@@ -1,12 +1,14 @@
 /*
- * Comes first (-include) when a driver's unmodified source is compiled against mingw-w64's kit headers
- * into an ELF object for librxpool: the flags of rxpool-ddk.pc. It makes the compiler look to those
- * headers like the one that they were written for. Nothing of the driver's own source needs it.
+ * Comes first (-include) when a driver's unmodified source is compiled against mingw-w64's kit
+ * headers into an ELF object for librxpool: the flags of rxpool-ddk.pc. It makes the compiler look
+ * to those headers like the one that they were written for. Nothing of the driver's own source
+ * needs it.
  */
 #ifndef RXPOOL_DDK_PREFIX_H
 #define RXPOOL_DDK_PREFIX_H
 
-/* --- the target: 64-bit Windows, with mingw's 32-bit LONG (__LP64__ stays, mingw tests for it) --- */
+/* --- the target: 64-bit Windows, with mingw's 32-bit LONG (__LP64__ stays, mingw tests for it) ---
+ */
 
 #undef __linux__
 #undef __linux
@@ -58,7 +60,8 @@
 #define RXPOOL_DECLSPEC_allocate(s)
 #define RXPOOL_DECLSPEC_uuid(s)
 
-/* --- intrinsics: mingw's header of them is x86 code for Windows; what the kit's inlines call is here --- */
+/* --- intrinsics: mingw's header of them is x86 code for Windows; what the kit's inlines call is
+ * here --- */
 
 #define __INTRIN_H_
 
@@ -74,7 +77,10 @@ unsigned long long RxpoolReadGsQword(unsigned int offset) __asm__("__readgsqword
 #define __faststorefence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 #ifdef __clang__
-/* clang knows the interlocked intrinsics, and these three with a type that the kit's excpt.h is not ready for. */
+/*
+ * clang knows the interlocked intrinsics, and these three with a type that the kit's excpt.h is not
+ * ready for.
+ */
 #define _exception_code RxpoolExceptionCode
 #define _exception_info RxpoolExceptionInfo
 #define _abnormal_termination RxpoolAbnormalTermination

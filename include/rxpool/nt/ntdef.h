@@ -48,7 +48,7 @@
 extern "C" {
 #endif
 
-/* --- scalar types ------------------------------------------------------------------------------ */
+/* --- scalar types ----------------------------------------------------------------------------- */
 
 #define VOID void
 typedef void *PVOID;
@@ -125,7 +125,7 @@ typedef union _ULARGE_INTEGER {
     ULONGLONG QuadPart;
 } ULARGE_INTEGER, *PULARGE_INTEGER;
 
-/* --- status ------------------------------------------------------------------------------------ */
+/* --- status ----------------------------------------------------------------------------------- */
 
 /* Severity in the two high bits: success, information, warning, error. */
 typedef LONG NTSTATUS, *PNTSTATUS;
@@ -134,7 +134,7 @@ typedef LONG NTSTATUS, *PNTSTATUS;
 #define NT_WARNING(Status) (((ULONG)(Status) >> 30) == 2)
 #define NT_ERROR(Status) (((ULONG)(Status) >> 30) == 3)
 
-/* --- lists and strings -------------------------------------------------------------------------- */
+/* --- lists and strings ------------------------------------------------------------------------ */
 
 typedef struct _LIST_ENTRY {
     struct _LIST_ENTRY *Flink;
@@ -170,17 +170,16 @@ typedef struct _OBJECT_ATTRIBUTES {
     PVOID SecurityQualityOfService;
 } OBJECT_ATTRIBUTES, *POBJECT_ATTRIBUTES;
 
-/* --- macros that every driver uses --------------------------------------------------------------- */
+/* --- macros that every driver uses ------------------------------------------------------------ */
 
 /* The structure of `type` whose member `field` lies at `address`. */
 #ifndef CONTAINING_RECORD
 #define CONTAINING_RECORD(address, type, field)                                                    \
-    ((type *)(void *)((char *)(address) - offsetof(type, field)))
+    ((type *)(void *)((char *)(address)-offsetof(type, field)))
 #endif
 #define FIELD_OFFSET(type, field) ((LONG)offsetof(type, field))
 #define RTL_FIELD_SIZE(type, field) (sizeof(((type *)0)->field))
-#define RTL_SIZEOF_THROUGH_FIELD(type, field)                                                      \
-    (offsetof(type, field) + RTL_FIELD_SIZE(type, field))
+#define RTL_SIZEOF_THROUGH_FIELD(type, field) (offsetof(type, field) + RTL_FIELD_SIZE(type, field))
 #define RTL_NUMBER_OF(array) (sizeof(array) / sizeof((array)[0]))
 #ifndef ARRAYSIZE
 #define ARRAYSIZE(array) RTL_NUMBER_OF(array)

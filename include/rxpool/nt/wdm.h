@@ -1,7 +1,7 @@
 /*
  * The part of the driver kit's wdm.h that rxpool serves in user mode: everything declared here is
- * implemented by the library. Names, types and layouts follow the public pages of wdm.h; where a page
- * gives an IRQL, so does the comment. "Raises" means ExRaiseStatus.
+ * implemented by the library. Names, types and layouts follow the public pages of wdm.h; where a
+ * page gives an IRQL, so does the comment. "Raises" means ExRaiseStatus.
  */
 #ifndef _WDMDDK_
 #define _WDMDDK_
@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/* --- types ------------------------------------------------------------------------------------- */
+/* --- types ------------------------------------------------------------------------------------ */
 
 /* Objects that callers only point to. */
 typedef struct _KTHREAD *PKTHREAD, *PRKTHREAD;
@@ -34,7 +34,7 @@ typedef struct _CLIENT_ID {
     HANDLE UniqueThread;
 } CLIENT_ID, *PCLIENT_ID;
 
-/* --- IRQL ---------------------------------------------------------------------------------------- */
+/* --- IRQL ------------------------------------------------------------------------------------- */
 
 #define PASSIVE_LEVEL 0
 #define LOW_LEVEL 0
@@ -43,8 +43,8 @@ typedef struct _CLIENT_ID {
 #define HIGH_LEVEL 15
 
 /*
- * The IRQL is a property of the calling thread, PASSIVE_LEVEL at its start. It takes nothing away from
- * other threads; it is what the pool's rules are checked against.
+ * The IRQL is a property of the calling thread, PASSIVE_LEVEL at its start. It takes nothing away
+ * from other threads; it is what the pool's rules are checked against.
  */
 NTKERNELAPI KIRQL NTAPI KeGetCurrentIrql(VOID);
 /* Raises to NewIrql and answers the old one; NewIrql >= the current IRQL. */
@@ -55,7 +55,7 @@ NTKERNELAPI VOID NTAPI KeLowerIrql(KIRQL NewIrql);
 NTKERNELAPI KIRQL NTAPI KeRaiseIrqlToDpcLevel(VOID);
 #define KeRaiseIrql(NewIrql, OldIrql) (*(OldIrql) = KfRaiseIrql(NewIrql))
 
-/* --- assertions, debug output, stops ---------------------------------------------------------------- */
+/* --- assertions, debug output, stops ---------------------------------------------------------- */
 
 /* Prints as printf does, on stderr; answers STATUS_SUCCESS. Any IRQL. */
 NTSYSAPI ULONG DbgPrint(PCSTR Format, ...) __attribute__((format(printf, 1, 2)));
@@ -82,15 +82,15 @@ NTKERNELAPI DECLSPEC_NORETURN VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_
 #define PAGED_CODE() ((void)0)
 #endif
 
-/* --- exceptions ---------------------------------------------------------------------------------- */
+/* --- exceptions ------------------------------------------------------------------------------- */
 
 /*
- * Raises Status in the calling thread: the nearest _SEH2_TRY of <pseh/pseh2.h> whose filter takes it
- * goes on; with none, stop 0x1E (Status, address, 0, 0).
+ * Raises Status in the calling thread: the nearest _SEH2_TRY of <pseh/pseh2.h> whose filter takes
+ * it goes on; with none, stop 0x1E (Status, address, 0, 0).
  */
 NTKERNELAPI DECLSPEC_NORETURN VOID NTAPI ExRaiseStatus(NTSTATUS Status);
 
-/* --- memory and strings ------------------------------------------------------------------------------ */
+/* --- memory and strings ----------------------------------------------------------------------- */
 
 #define RtlCopyMemory(Destination, Source, Length) memcpy((Destination), (Source), (Length))
 #define RtlMoveMemory(Destination, Source, Length) memmove((Destination), (Source), (Length))
@@ -111,9 +111,10 @@ NTSYSAPI BOOLEAN NTAPI RtlEqualUnicodeString(PCUNICODE_STRING String1, PCUNICODE
 /* Negative, 0 or positive as String1 sorts before, with or after String2, by code unit. */
 NTSYSAPI LONG NTAPI RtlCompareUnicodeString(PCUNICODE_STRING String1, PCUNICODE_STRING String2,
                                             BOOLEAN CaseInSensitive);
-#define RTL_CONSTANT_STRING(s) {sizeof(s) - sizeof((s)[0]), sizeof(s), s}
+#define RTL_CONSTANT_STRING(s)                                                                     \
+    { sizeof(s) - sizeof((s)[0]), sizeof(s), s }
 
-/* --- doubly linked lists ------------------------------------------------------------------------------- */
+/* --- doubly linked lists ---------------------------------------------------------------------- */
 
 FORCEINLINE VOID InitializeListHead(PLIST_ENTRY Head) {
     Head->Flink = Head->Blink = Head;
@@ -164,7 +165,7 @@ FORCEINLINE VOID InsertTailList(PLIST_ENTRY Head, PLIST_ENTRY Entry) {
     Head->Blink = Entry;
 }
 
-/* --- singly linked lists -------------------------------------------------------------------------------- */
+/* --- singly linked lists ---------------------------------------------------------------------- */
 
 FORCEINLINE VOID PushEntryList(PSINGLE_LIST_ENTRY Head, PSINGLE_LIST_ENTRY Entry) {
     Entry->Next = Head->Next;
@@ -180,13 +181,16 @@ FORCEINLINE PSINGLE_LIST_ENTRY PopEntryList(PSINGLE_LIST_ENTRY Head) {
     return first;
 }
 
-/* --- S-lists: lock-free stacks --------------------------------------------------------------------------- */
+/* --- S-lists: lock-free stacks ---------------------------------------------------------------- */
 
 typedef struct DECLSPEC_ALIGN(16) _SLIST_ENTRY {
     struct _SLIST_ENTRY *Next;
 } SLIST_ENTRY, *PSLIST_ENTRY;
 
-/* Opaque to callers; 16-byte aligned. NextEntry is the first entry's address without its low 4 bits. */
+/*
+ * Opaque to callers; 16-byte aligned. NextEntry is the first entry's address without its low 4
+ * bits.
+ */
 typedef union DECLSPEC_ALIGN(16) _SLIST_HEADER {
     __extension__ struct {
         ULONGLONG Alignment;
@@ -201,7 +205,10 @@ typedef union DECLSPEC_ALIGN(16) _SLIST_HEADER {
     } HeaderX64;
 } SLIST_HEADER, *PSLIST_HEADER;
 
-/* Makes the list empty. Head and every entry must be 16-byte aligned. Any IRQL, as all S-list calls. */
+/*
+ * Makes the list empty. Head and every entry must be 16-byte aligned. Any IRQL, as all S-list
+ * calls.
+ */
 NTKERNELAPI VOID NTAPI InitializeSListHead(PSLIST_HEADER Head);
 /* Entries on the list, modulo 65,536. */
 NTKERNELAPI USHORT NTAPI ExQueryDepthSList(PSLIST_HEADER Head);
@@ -222,7 +229,7 @@ NTKERNELAPI PSLIST_ENTRY NTAPI ExpInterlockedFlushSList(PSLIST_HEADER Head);
 #define InterlockedFlushSList(Head) ExpInterlockedFlushSList(Head)
 #define QueryDepthSList(Head) ExQueryDepthSList(Head)
 
-/* --- interlocked operations: full barriers ------------------------------------------------------------------- */
+/* --- interlocked operations: full barriers ---------------------------------------------------- */
 
 FORCEINLINE LONG InterlockedIncrement(volatile LONG *Addend) {
     return __atomic_add_fetch(Addend, 1, __ATOMIC_SEQ_CST);
@@ -270,10 +277,13 @@ FORCEINLINE VOID KeMemoryBarrier(VOID) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-/* --- spin locks and fast mutexes ---------------------------------------------------------------------------- */
+/* --- spin locks and fast mutexes -------------------------------------------------------------- */
 
 NTKERNELAPI VOID NTAPI KeInitializeSpinLock(PKSPIN_LOCK SpinLock);
-/* Raises to DISPATCH_LEVEL, takes the lock and answers the old IRQL. Not recursive. <= DISPATCH_LEVEL */
+/*
+ * Raises to DISPATCH_LEVEL, takes the lock and answers the old IRQL. Not recursive. <=
+ * DISPATCH_LEVEL
+ */
 NTKERNELAPI KIRQL NTAPI KeAcquireSpinLockRaiseToDpc(PKSPIN_LOCK SpinLock);
 /* Gives the lock back and lowers to NewIrql. IRQL = DISPATCH_LEVEL */
 NTKERNELAPI VOID NTAPI KeReleaseSpinLock(PKSPIN_LOCK SpinLock, KIRQL NewIrql);
@@ -282,7 +292,7 @@ NTKERNELAPI VOID NTAPI KeAcquireSpinLockAtDpcLevel(PKSPIN_LOCK SpinLock);
 NTKERNELAPI VOID NTAPI KeReleaseSpinLockFromDpcLevel(PKSPIN_LOCK SpinLock);
 #define KeAcquireSpinLock(SpinLock, OldIrql) (*(OldIrql) = KeAcquireSpinLockRaiseToDpc(SpinLock))
 
-/* --- dispatcher objects ---------------------------------------------------------------------------------------- */
+/* --- dispatcher objects ----------------------------------------------------------------------- */
 
 typedef enum _EVENT_TYPE { NotificationEvent, SynchronizationEvent } EVENT_TYPE;
 
@@ -324,7 +334,9 @@ NTKERNELAPI LONG NTAPI KeReadStateEvent(PRKEVENT Event);
 
 /* 0 <= Count <= Limit. */
 NTKERNELAPI VOID NTAPI KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count, LONG Limit);
-/* Adds Adjustment; answers the former count. Raises STATUS_SEMAPHORE_LIMIT_EXCEEDED past the limit. */
+/*
+ * Adds Adjustment; answers the former count. Raises STATUS_SEMAPHORE_LIMIT_EXCEEDED past the limit.
+ */
 NTKERNELAPI LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment,
                                           LONG Adjustment, BOOLEAN Wait);
 
@@ -362,7 +374,7 @@ NTKERNELAPI BOOLEAN NTAPI ExTryToAcquireFastMutex(PFAST_MUTEX FastMutex);
 /* Gives the mutex back and restores the IRQL. IRQL = APC_LEVEL */
 NTKERNELAPI VOID NTAPI ExReleaseFastMutex(PFAST_MUTEX FastMutex);
 
-/* --- resources: shared or exclusive ------------------------------------------------------------------------------- */
+/* --- resources: shared or exclusive ----------------------------------------------------------- */
 
 typedef ULONG_PTR ERESOURCE_THREAD, *PERESOURCE_THREAD;
 
@@ -394,8 +406,9 @@ NTKERNELAPI NTSTATUS NTAPI ExInitializeResourceLite(PERESOURCE Resource);
 /* Ends a resource that nobody holds. STATUS_SUCCESS. */
 NTKERNELAPI NTSTATUS NTAPI ExDeleteResourceLite(PERESOURCE Resource);
 /*
- * Acquire for one, or for any number that do not acquire exclusively. Recursive; the exclusive owner may
- * acquire shared. TRUE when acquired; FALSE, only without Wait, when that would have to wait. <= APC_LEVEL
+ * Acquire for one, or for any number that do not acquire exclusively. Recursive; the exclusive
+ * owner may acquire shared. TRUE when acquired; FALSE, only without Wait, when that would have to
+ * wait. <= APC_LEVEL
  */
 NTKERNELAPI BOOLEAN NTAPI ExAcquireResourceExclusiveLite(PERESOURCE Resource, BOOLEAN Wait);
 NTKERNELAPI BOOLEAN NTAPI ExAcquireResourceSharedLite(PERESOURCE Resource, BOOLEAN Wait);
@@ -407,7 +420,7 @@ NTKERNELAPI BOOLEAN NTAPI ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource)
 NTKERNELAPI VOID NTAPI KeEnterCriticalRegion(VOID);
 NTKERNELAPI VOID NTAPI KeLeaveCriticalRegion(VOID);
 
-/* --- threads and objects ----------------------------------------------------------------------------------------------- */
+/* --- threads and objects ---------------------------------------------------------------------- */
 
 typedef VOID(NTAPI KSTART_ROUTINE)(PVOID StartContext);
 typedef KSTART_ROUTINE *PKSTART_ROUTINE;
@@ -415,12 +428,11 @@ typedef KSTART_ROUTINE *PKSTART_ROUTINE;
 #define OBJ_KERNEL_HANDLE 0x00000200
 #define InitializeObjectAttributes(p, n, a, r, s)                                                  \
     ((p)->Length = sizeof(OBJECT_ATTRIBUTES), (p)->RootDirectory = (r), (p)->Attributes = (a),     \
-     (p)->ObjectName = (n), (p)->SecurityDescriptor = (s),                                         \
-     (p)->SecurityQualityOfService = NULL)
+     (p)->ObjectName = (n), (p)->SecurityDescriptor = (s), (p)->SecurityQualityOfService = NULL)
 
 /*
- * Starts a thread that runs StartRoutine(StartContext) at PASSIVE_LEVEL. The other parameters may be
- * NULL. STATUS_SUCCESS, or STATUS_INSUFFICIENT_RESOURCES. The handle is closed by ZwClose.
+ * Starts a thread that runs StartRoutine(StartContext) at PASSIVE_LEVEL. The other parameters may
+ * be NULL. STATUS_SUCCESS, or STATUS_INSUFFICIENT_RESOURCES. The handle is closed by ZwClose.
  */
 NTKERNELAPI NTSTATUS NTAPI PsCreateSystemThread(PHANDLE ThreadHandle, ULONG DesiredAccess,
                                                 POBJECT_ATTRIBUTES ObjectAttributes,
@@ -435,8 +447,10 @@ NTKERNELAPI HANDLE NTAPI PsGetCurrentThreadId(VOID);
 #define ExGetCurrentResourceThread() ((ERESOURCE_THREAD)KeGetCurrentThread())
 
 extern NTKERNELAPI POBJECT_TYPE *PsThreadType;
-/* The object behind a thread handle, with a reference for the caller. STATUS_INVALID_HANDLE,
- * STATUS_OBJECT_TYPE_MISMATCH for a type that is neither NULL nor *PsThreadType. PASSIVE_LEVEL */
+/*
+ * The object behind a thread handle, with a reference for the caller. STATUS_INVALID_HANDLE,
+ * STATUS_OBJECT_TYPE_MISMATCH for a type that is neither NULL nor *PsThreadType. PASSIVE_LEVEL
+ */
 NTKERNELAPI NTSTATUS NTAPI ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess,
                                                      POBJECT_TYPE ObjectType,
                                                      KPROCESSOR_MODE AccessMode, PVOID *Object,
@@ -447,7 +461,7 @@ NTKERNELAPI LONG_PTR FASTCALL ObfDereferenceObject(PVOID Object);
 /* STATUS_SUCCESS or STATUS_INVALID_HANDLE. PASSIVE_LEVEL */
 NTSYSAPI NTSTATUS NTAPI ZwClose(HANDLE Handle);
 
-/* --- work items --------------------------------------------------------------------------------------------------------- */
+/* --- work items ------------------------------------------------------------------------------- */
 
 typedef VOID(NTAPI WORKER_THREAD_ROUTINE)(PVOID Parameter);
 typedef WORKER_THREAD_ROUTINE *PWORKER_THREAD_ROUTINE;
@@ -468,12 +482,12 @@ typedef enum _WORK_QUEUE_TYPE {
 #define ExInitializeWorkItem(Item, Routine, Context)                                               \
     ((Item)->WorkerRoutine = (Routine), (Item)->Parameter = (Context), (Item)->List.Flink = NULL)
 /*
- * Has a worker thread call the item's routine at PASSIVE_LEVEL; the item is the caller's again when the
- * routine starts. Higher queues go first. IRQL <= DISPATCH_LEVEL
+ * Has a worker thread call the item's routine at PASSIVE_LEVEL; the item is the caller's again when
+ * the routine starts. Higher queues go first. IRQL <= DISPATCH_LEVEL
  */
 NTKERNELAPI VOID NTAPI ExQueueWorkItem(PWORK_QUEUE_ITEM WorkItem, WORK_QUEUE_TYPE QueueType);
 
-/* --- time ----------------------------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 /* A monotonic count; PerformanceFrequency, unless NULL, gets its ticks per second. Any IRQL. */
 NTKERNELAPI LARGE_INTEGER NTAPI KeQueryPerformanceCounter(PLARGE_INTEGER PerformanceFrequency);
@@ -485,7 +499,7 @@ NTKERNELAPI ULONGLONG NTAPI KeQueryInterruptTime(VOID);
 NTKERNELAPI VOID NTAPI KeQueryTickCount(PLARGE_INTEGER CurrentCount);
 NTKERNELAPI ULONG NTAPI KeQueryTimeIncrement(VOID);
 
-/* --- pool ------------------------------------------------------------------------------------------------------------------ */
+/* --- pool ------------------------------------------------------------------------------------- */
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE 0x1000
@@ -557,11 +571,11 @@ typedef enum _EX_POOL_PRIORITY {
 } EX_POOL_PRIORITY;
 
 /*
- * Allocates NumberOfBytes of pool PoolType (a POOL_TYPE with modifiers) for Tag, one to four characters
- * of 0x20 to 0x7E. 16-byte aligned, within a page below PAGE_SIZE, page-aligned from there on; contents
- * undefined without POOL_ZERO_ALLOCATION. NULL when memory is short, unless the modifier raises
- * STATUS_INSUFFICIENT_RESOURCES. Stops: 0xC2 with 00 (strict=args), 08, 9A, 9B, 9C, 9D; 0x13A with 09
- * for a type that there is not. IRQL <= DISPATCH_LEVEL; paged pool <= APC_LEVEL.
+ * Allocates NumberOfBytes of pool PoolType (a POOL_TYPE with modifiers) for Tag, one to four
+ * characters of 0x20 to 0x7E. 16-byte aligned, within a page below PAGE_SIZE, page-aligned from
+ * there on; contents undefined without POOL_ZERO_ALLOCATION. NULL when memory is short, unless the
+ * modifier raises STATUS_INSUFFICIENT_RESOURCES. Stops: 0xC2 with 00 (strict=args), 08, 9A, 9B, 9C,
+ * 9D; 0x13A with 09 for a type that there is not. IRQL <= DISPATCH_LEVEL; paged pool <= APC_LEVEL.
  */
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
 /* The same for the tag "None". */
@@ -579,32 +593,34 @@ NTKERNELAPI PVOID NTAPI ExAllocatePoolPriorityUninitialized(POOL_TYPE PoolType,
                                                             SIZE_T NumberOfBytes, ULONG Tag,
                                                             EX_POOL_PRIORITY Priority);
 /*
- * The same, charged to the process's quota. Raises STATUS_INSUFFICIENT_RESOURCES on failure, or answers
- * NULL with POOL_QUOTA_FAIL_INSTEAD_OF_RAISE.
+ * The same, charged to the process's quota. Raises STATUS_INSUFFICIENT_RESOURCES on failure, or
+ * answers NULL with POOL_QUOTA_FAIL_INSTEAD_OF_RAISE.
  */
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithQuotaTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
                                                    ULONG Tag);
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithQuota(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
-NTKERNELAPI PVOID NTAPI ExAllocatePoolQuotaZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
+NTKERNELAPI PVOID NTAPI ExAllocatePoolQuotaZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
+                                                ULONG Tag);
 NTKERNELAPI PVOID NTAPI ExAllocatePoolQuotaUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
                                                          ULONG Tag);
 /*
  * Allocates by POOL_FLAGS: exactly one of NON_PAGED, NON_PAGED_EXECUTE and PAGED. Zeroed unless
  * UNINITIALIZED. An unknown flag of the low 32 bits, a reserved one, no tag or no bytes: NULL, or
- * STATUS_INVALID_PARAMETER raised under RAISE_ON_FAILURE; STATUS_INSUFFICIENT_RESOURCES for want of memory.
+ * STATUS_INVALID_PARAMETER raised under RAISE_ON_FAILURE; STATUS_INSUFFICIENT_RESOURCES for want of
+ * memory.
  */
 NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag);
 
 /*
- * Frees a block, whatever its tag. Stops: 0xC2 with 46 for NULL and for what is in no pool, 41 for a
- * part of the pool where nothing is allocated, 99 for the inside of a block, 07 for a block that is free,
- * 09 for the IRQL. Nonpaged <= DISPATCH_LEVEL, paged <= APC_LEVEL.
+ * Frees a block, whatever its tag. Stops: 0xC2 with 46 for NULL and for what is in no pool, 41 for
+ * a part of the pool where nothing is allocated, 99 for the inside of a block, 07 for a block that
+ * is free, 09 for the IRQL. Nonpaged <= DISPATCH_LEVEL, paged <= APC_LEVEL.
  */
 NTKERNELAPI VOID NTAPI ExFreePool(PVOID P);
 /* The same; another tag than the allocator's is stop 0xC2 with 0A. Tag 0 means any. */
 NTKERNELAPI VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag);
 
-/* --- lookaside lists ---------------------------------------------------------------------------------------------------------- */
+/* --- lookaside lists -------------------------------------------------------------------------- */
 
 typedef struct _LOOKASIDE_LIST_EX *PLOOKASIDE_LIST_EX;
 
@@ -680,15 +696,16 @@ typedef struct _LOOKASIDE_LIST_EX {
 #define EX_LOOKASIDE_LIST_EX_FLAGS_FAIL_NO_RAISE 0x00000002UL
 
 /*
- * Initialises a list of blocks of Size bytes (at least LOOKASIDE_MINIMUM_BLOCK_SIZE are taken). Allocate
- * and Free default to ExAllocatePoolWithTag and ExFreePool. Flags: 0, POOL_RAISE_IF_ALLOCATION_FAILURE,
- * POOL_NX_ALLOCATION. Depth has no effect. Lookaside lies in nonpaged memory, 16-byte aligned.
- * IRQL <= DISPATCH_LEVEL; the paged kind <= APC_LEVEL, as all of its calls.
+ * Initialises a list of blocks of Size bytes (at least LOOKASIDE_MINIMUM_BLOCK_SIZE are taken).
+ * Allocate and Free default to ExAllocatePoolWithTag and ExFreePool. Flags: 0,
+ * POOL_RAISE_IF_ALLOCATION_FAILURE, POOL_NX_ALLOCATION. Depth has no effect. Lookaside lies in
+ * nonpaged memory, 16-byte aligned. IRQL <= DISPATCH_LEVEL; the paged kind <= APC_LEVEL, as all of
+ * its calls.
  */
 NTKERNELAPI VOID NTAPI ExInitializeNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside,
                                                        PALLOCATE_FUNCTION Allocate,
-                                                       PFREE_FUNCTION Free, ULONG Flags, SIZE_T Size,
-                                                       ULONG Tag, USHORT Depth);
+                                                       PFREE_FUNCTION Free, ULONG Flags,
+                                                       SIZE_T Size, ULONG Tag, USHORT Depth);
 NTKERNELAPI VOID NTAPI ExInitializePagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside,
                                                       PALLOCATE_FUNCTION Allocate,
                                                       PFREE_FUNCTION Free, ULONG Flags, SIZE_T Size,

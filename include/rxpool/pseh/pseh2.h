@@ -1,6 +1,6 @@
 /*
- * Structured exception handling in C without the compiler's help, in the spelling that public driver
- * code uses where the compiler has no __try:
+ * Structured exception handling in C without the compiler's help, in the spelling that public
+ * driver code uses where the compiler has no __try:
  *
  *     _SEH2_TRY {
  *         block = ExAllocatePoolWithQuotaTag(PagedPool, size, 'Tset');
@@ -8,10 +8,10 @@
  *         status = _SEH2_GetExceptionCode();
  *     } _SEH2_END;
  *
- * and _SEH2_FINALLY in place of _SEH2_EXCEPT. What ExRaiseStatus raises below the body is taken by the
- * nearest filter that answers EXCEPTION_EXECUTE_HANDLER; hardware faults are not. `return`, `goto` and
- * _SEH2_LEAVE may leave the body; a _SEH2_FINALLY block runs after _SEH2_LEAVE, but not after the other
- * two. Filters run after the stack is unwound. Follows an NT header.
+ * and _SEH2_FINALLY in place of _SEH2_EXCEPT. What ExRaiseStatus raises below the body is taken by
+ * the nearest filter that answers EXCEPTION_EXECUTE_HANDLER; hardware faults are not. `return`,
+ * `goto` and _SEH2_LEAVE may leave the body; a _SEH2_FINALLY block runs after _SEH2_LEAVE, but not
+ * after the other two. Filters run after the stack is unwound. Follows an NT header.
  */
 #ifndef RXPOOL_PSEH2_H
 #define RXPOOL_PSEH2_H
@@ -58,17 +58,17 @@ RXPOOL_SEH_API void rxpool_seh_end(struct rxpool_seh_frame *frame);
 
 #define _SEH2_EXCEPT(filter)                                                                       \
     rxpool_seh_left:                                                                               \
-        __attribute__((unused));                                                                   \
-        rxpool_seh_leave(&rxpool_seh);                                                             \
-        }                                                                                          \
-        else if (rxpool_seh_filter(&rxpool_seh, (filter))) {
+    __attribute__((unused));                                                                       \
+    rxpool_seh_leave(&rxpool_seh);                                                                 \
+    }                                                                                              \
+    else if (rxpool_seh_filter(&rxpool_seh, (filter))) {
 
 #define _SEH2_FINALLY                                                                              \
     rxpool_seh_left:                                                                               \
-        __attribute__((unused));                                                                   \
-        rxpool_seh_leave(&rxpool_seh);                                                             \
-        }                                                                                          \
-        {
+    __attribute__((unused));                                                                       \
+    rxpool_seh_leave(&rxpool_seh);                                                                 \
+    }                                                                                              \
+    {
 
 #define _SEH2_END                                                                                  \
     }                                                                                              \

@@ -2,6 +2,7 @@
 #include "core.h"
 
 VOID MiniCheckBlock(PMINIRDR_DEVICE Device, PVOID Block) {
+    UNREFERENCED_PARAMETER(Block); /* the free build's check does not look at it */
     if (!RxCheckMemoryBlock(Block))
         InterlockedIncrement64(&Device->Statistics->DamagedBlocks);
 }

@@ -28,9 +28,11 @@ static void print_table(const struct rxpool_stats *stats, struct text *t) {
 /*
  * A destructor, so that it runs behind the program's own exit handlers, which still free. An end
  * without them (a signal, _exit) leaves no table. Nothing here allocates: the reader maps its
- * working memory.
+ * working memory. The name is for programs that link librxpool.a, where nothing else refers to
+ * this file: they ask for it by -Wl,-u,rxpool_stats_at_exit.
  */
-__attribute__((destructor)) static void table_at_exit(void) {
+void rxpool_stats_at_exit(void);
+__attribute__((destructor)) void rxpool_stats_at_exit(void) {
     char line[TABLE_LINE];
     struct text t;
     struct rxpool_stats *stats;

@@ -44,6 +44,7 @@ static void name_column(struct text *t, const char *name, uint32_t line) {
 
     while (name[length] != '\0' && length < TABLE_LINE - 192)
         length++;
+    text_string(t, "  ");
     text_bytes(t, name, length);
     if (line != 0) {
         text_char(t, ':');
@@ -62,7 +63,6 @@ void table_row(struct text *t, const struct rxpool_stats *stats, const struct rx
     left_column(t, tag, 4);
     text_string(t, row->flags & RXPOOL_STATS_PAGED ? " Paged" : " Nonp ");
     figures(t, row, rxpool_stats_summary(stats)->checked);
-    text_string(t, "  ");
     if (row->name != 0)
         name_column(t, rxpool_stats_name(stats, row->name), row->line);
     else if (row->flags & RXPOOL_STATS_OVERFLOW)

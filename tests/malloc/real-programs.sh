@@ -124,11 +124,14 @@ git_run() {
 
 gcc_need() { command -v gcc >/dev/null || echo "no gcc"; }
 gcc_run() {
+    # One copy for both sides: somebody may be working on the sources.
+    [ -d "$work/engine" ] || { mkdir "$work/engine" && cp -r "$source" "$include" "$work/engine"; }
+    sources=$work/engine/src headers=$work/engine/include
     for layer in $(pick "base" "base plat ex check stats malloc"); do
-        for file in "$source/$layer"/*.c; do
+        for file in "$sources/$layer"/*.c; do
             case $file in *winuser.c | *ntkernel.c) continue ;; esac
-            under "$1" gcc -O2 -g -ffile-prefix-map="$PWD=." -std=gnu11 -D_GNU_SOURCE -I"$source" \
-                -I"$include/rxpool/nt" -I"$include/rxpool" -I"$include" -Wno-multichar \
+            under "$1" gcc -O2 -g -ffile-prefix-map="$PWD=." -std=gnu11 -D_GNU_SOURCE -I"$sources" \
+                -I"$headers/rxpool/nt" -I"$headers/rxpool" -I"$headers" -Wno-multichar \
                 -c "$file" -o "$layer-${file##*/}.o" || return 1
         done
     done

@@ -19,6 +19,7 @@
 #define RXP_EXPORT __attribute__((visibility("default")))
 #define RXP_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define RXP_RETURN_ADDRESS() __builtin_return_address(0)
+#define RXP_PREFETCH(p) __builtin_prefetch(p)
 #else
 #define RXP_LIKELY(x) (x)
 #define RXP_UNLIKELY(x) (x)
@@ -29,6 +30,7 @@
 #define RXP_EXPORT
 #define RXP_PRINTF(f, a)
 #define RXP_RETURN_ADDRESS() _ReturnAddress()
+#define RXP_PREFETCH(p) ((void)(p))
 #endif
 
 #define RXP_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -75,54 +75,61 @@ static void check_pattern(uintptr_t at, size_t bytes, unsigned char pattern, enu
 
 /* --- header ---------------------------------------------------------------------------------- */
 
-static uint32_t check_word(const RX_POOL_HEADER *h, uintptr_t address) {
-    uint64_t x = (h->Tag | (uint64_t)h->Signature << 32) ^ address;
-    x = x * 0x9E3779B97F4A7C15u ^ h->Size;
-    x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u ^ (h->Type | (uint64_t)h->State << 32);
-    x = (x ^ x >> 32) * 0x94D049BB133111EBu + h->Back;
-    return (uint32_t)(x >> 32);
+/*
+ * The header as four words of 64 bits: written and compared as such, since fields of 32 bits that are
+ * read back in pairs cost more than all the rest of the comparison.
+ */
+struct header_words {
+    uint64_t word[BLOCK_HEADER / sizeof(uint64_t)];
+};
+
+_Static_assert(offsetof(RX_POOL_HEADER, Signature) == 4 && offsetof(RX_POOL_HEADER, Size) == 8 &&
+                   offsetof(RX_POOL_HEADER, Type) == 16 && offsetof(RX_POOL_HEADER, State) == 20 &&
+                   offsetof(RX_POOL_HEADER, Back) == 24 && offsetof(RX_POOL_HEADER, Check) == 28,
+               "the words below");
+
+static uint64_t pair(uint32_t low, uint32_t high) {
+    return low | (uint64_t)high << 32;
 }
 
 /* The header that the block should have. */
-static void make_header(const struct record_info *info, uint32_t state, RX_POOL_HEADER *h) {
-    h->Tag = info->tag;
-    h->Signature = RX_POOL_SIGNATURE;
-    h->Size = info->size;
-    h->Type = info->type;
-    h->State = state;
-    h->Back = info->back;
-    h->Check = check_word(h, (uintptr_t)info->block - BLOCK_HEADER);
+static struct header_words make_header(const struct record_info *info, uint32_t state) {
+    struct header_words h = {{pair(info->tag, RX_POOL_SIGNATURE), info->size,
+                              pair(info->type, state), info->back}};
+    uint64_t x = (h.word[0] ^ info->block) * 0x9E3779B97F4A7C15u ^ h.word[1];
+    x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u ^ h.word[2];
+    x = (x ^ x >> 32) * 0x94D049BB133111EBu + h.word[3];
+    h.word[3] |= x >> 32 << 32;
+    return h;
 }
 
-static RX_POOL_HEADER *header_of(const struct record_info *info) {
-    return (RX_POOL_HEADER *)((uintptr_t)info->block - BLOCK_HEADER);
+static struct header_words *header_of(const struct record_info *info) {
+    return (struct header_words *)((uintptr_t)info->block - BLOCK_HEADER);
 }
 
-static void check_header(const struct record_info *info, uint32_t state, struct damage *out) {
-    union {
-        RX_POOL_HEADER header;
-        uint64_t word[BLOCK_HEADER / sizeof(uint64_t)];
-        unsigned char byte[BLOCK_HEADER];
-    } want;
-    make_header(info, state, &want.header);
-    const uint64_t *have = (const uint64_t *)header_of(info);
-    uint64_t changed = 0;
-    for (size_t i = 0; i < RXP_COUNT(want.word); i++)
-        changed |= have[i] ^ want.word[i];
-    if (RXP_LIKELY(changed == 0))
-        return;
-    const unsigned char *byte = (const unsigned char *)have;
+static RXP_COLD void locate_header_damage(const struct header_words *have,
+                                         const struct header_words *want, struct damage *out) {
+    const unsigned char *is = (const unsigned char *)have, *should = (const unsigned char *)want;
     uint32_t first = 0, last = BLOCK_HEADER;
-    while (byte[first] == want.byte[first])
+    while (is[first] == should[first])
         first++;
-    while (byte[last - 1] == want.byte[last - 1])
+    while (is[last - 1] == should[last - 1])
         last--;
     out->kind = DAMAGE_HEADER;
-    out->at = (uintptr_t)(byte + first);
+    out->at = (uintptr_t)(is + first);
     out->bytes = last - first;
     out->expected_bytes = last - first;
     for (uint32_t i = 0; i < last - first; i++)
-        out->expected[i] = want.byte[first + i];
+        out->expected[i] = should[first + i];
+}
+
+static void check_header(const struct record_info *info, uint32_t state, struct damage *out) {
+    const struct header_words want = make_header(info, state), *have = header_of(info);
+    /* Written out: as a loop it is compared as vectors, which wait for the words to reach memory. */
+    uint64_t changed = (have->word[0] ^ want.word[0]) | (have->word[1] ^ want.word[1]) |
+                       (have->word[2] ^ want.word[2]) | (have->word[3] ^ want.word[3]);
+    if (RXP_UNLIKELY(changed != 0))
+        locate_header_damage(have, &want, out);
 }
 
 /* --- the whole block ------------------------------------------------------------------------- */
@@ -149,7 +156,7 @@ void block_write(const struct record_info *info, uint32_t header_state) {
         *(uint32_t *)start = info->tag;
         fill(start + sizeof(uint32_t), slack - sizeof(uint32_t), BLOCK_GUARD);
     }
-    make_header(info, header_state, header_of(info));
+    *header_of(info) = make_header(info, header_state);
     fill(block + info->size, info->tail, BLOCK_GUARD);
 }
 
@@ -158,7 +165,7 @@ void block_fill_fresh(const struct record_info *info) {
 }
 
 void block_retire(const struct record_info *info, bool fill_bytes) {
-    make_header(info, RX_POOL_STATE_FREED, header_of(info));
+    *header_of(info) = make_header(info, RX_POOL_STATE_FREED);
     if (fill_bytes)
         fill((uintptr_t)info->block, info->size, BLOCK_FREED);
 }

@@ -307,13 +307,12 @@ static void make_way(struct take *t, const struct caller *c) {
 }
 
 void check_free(void *block, uint32_t tag, const struct caller *c) {
-    struct take t = {
-        .block = (uintptr_t)block,
-        .tag = tag,
-        .site = sites_intern(c->file, c->line),
-        .irql = (uint8_t)KeGetCurrentIrql(),
-        .irql_most = options_get()->strict & OPTIONS_STRICT_IRQL ? APC_LEVEL : DISPATCH_LEVEL,
-    };
+    struct take t; /* large: only what goes in is set */
+    t.block = (uintptr_t)block;
+    t.tag = tag;
+    t.site = sites_intern(c->file, c->line);
+    t.irql = KeGetCurrentIrql();
+    t.irql_most = options_get()->strict & OPTIONS_STRICT_IRQL ? APC_LEVEL : DISPATCH_LEVEL;
     switch (check_ready() ? quarantine_take(&t) : TAKE_UNKNOWN) {
     case TAKE_HELD:
         retire(&t, true, c);

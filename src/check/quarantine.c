@@ -2,6 +2,7 @@
 #include "check/quarantine.h"
 
 #include "base/options.h"
+#include "check/block.h"
 
 #define RXPOOL_CHECKED 1
 #include <ntrxdef.h>
@@ -23,6 +24,15 @@ static void push(struct shard *s, struct queue *q, uint32_t index) {
     q->bytes += held_bytes(&r->info);
 }
 
+/* The next block to leave has lain untouched for long: its record and bytes may be here by then. */
+static void fetch_ahead(const struct shard *s, const struct queue *q) {
+    const struct record *next = &s->records[q->head];
+    const char *bytes = (const char *)(uintptr_t)next->info.block;
+    RXP_PREFETCH(bytes - BLOCK_HEADER);
+    RXP_PREFETCH(bytes + BLOCK_CACHE_LINE - BLOCK_HEADER);
+    RXP_PREFETCH(&s->records[next->queue_next]);
+}
+
 /* Takes the oldest block off the queue; false when there is none that is ready to leave. */
 static bool pop(struct shard *s, struct queue *q, struct record_info *out) {
     while (q->head != 0) {
@@ -34,9 +44,10 @@ static bool pop(struct shard *s, struct queue *q, struct record_info *out) {
         q->head = r->queue_next;
         q->bytes -= held_bytes(&r->info);
         if (r->info.state == RECORD_HELD) {
+            *out = r->info;
             r->info.state = RECORD_GHOST;
             s->ghosts++;
-            *out = r->info;
+            fetch_ahead(s, q);
             return true;
         }
         if (r->info.state == RECORD_DEAD)
@@ -80,7 +91,6 @@ static enum take_verdict take_record(struct shard *s, uint32_t index, struct tak
     uint64_t share = options_get()->quarantine / REGISTRY_SHARDS;
     r->info.free_site = t->site;
     r->info.free_thread = plat_thread_id();
-    t->info = r->info;
     if (held_bytes(&r->info) > share) {
         r->info.state = RECORD_GHOST;
         s->ghosts++;
@@ -99,11 +109,11 @@ enum take_verdict quarantine_take(struct take *t) {
     t->victims = 0;
     for (;;) {
         enum take_verdict verdict = TAKE_UNKNOWN;
-        plat_lock_acquire(&s->lock);
+        spin_acquire(&s->lock);
         uint32_t index = registry_lookup(s, t->block);
         if (index != 0)
             verdict = take_record(s, index, t);
-        plat_lock_release(&s->lock);
+        spin_release(&s->lock);
         if (verdict != TAKE_NOT_LIVE || t->info.state != RECORD_BUSY)
             return verdict;
         plat_yield(); /* another thread reads the block: it must stay until that is done */
@@ -116,18 +126,18 @@ void quarantine_filled(struct record *record) {
 
 void quarantine_set_aside(uint64_t block) {
     struct shard *s = registry_shard(block);
-    plat_lock_acquire(&s->lock);
+    spin_acquire(&s->lock);
     struct record_info *info = &s->records[registry_lookup(s, block)].info;
     if (info->state == RECORD_GHOST)
         s->ghosts--;
     info->state = RECORD_SET_ASIDE;
-    plat_lock_release(&s->lock);
+    spin_release(&s->lock);
 }
 
 bool quarantine_pop(unsigned index, bool paged, struct record_info *out) {
     struct shard *s = registry_shard_at(index);
-    plat_lock_acquire(&s->lock);
+    spin_acquire(&s->lock);
     bool found = pop(s, &s->held[paged], out);
-    plat_lock_release(&s->lock);
+    spin_release(&s->lock);
     return found;
 }

@@ -21,14 +21,14 @@ static struct {
 
 static void fork_prepare(void) {
     for (unsigned i = 0; i < REGISTRY_SHARDS; i++)
-        plat_lock_acquire(&registry.shard[i].lock);
+        spin_acquire(&registry.shard[i].lock);
     plat_lock_acquire(&registry.sequence_lock);
 }
 
 static void fork_done(void) {
     plat_lock_release(&registry.sequence_lock);
     for (unsigned i = REGISTRY_SHARDS; i-- > 0;)
-        plat_lock_release(&registry.shard[i].lock);
+        spin_release(&registry.shard[i].lock);
 }
 
 static size_t shard_bytes(uint32_t records) {
@@ -240,31 +240,31 @@ static uint32_t record_for(struct shard *s, uint64_t block) {
 
 bool registry_insert(const struct record_info *info) {
     struct shard *s = registry_shard(info->block);
-    plat_lock_acquire(&s->lock);
+    spin_acquire(&s->lock);
     uint32_t i = record_for(s, info->block);
     if (i != 0) {
         s->records[i].info = *info;
         s->records[i].info.state = RECORD_LIVE;
         s->records[i].info.sequence = next_sequence(s);
     }
-    plat_lock_release(&s->lock);
+    spin_release(&s->lock);
     return i != 0;
 }
 
 bool registry_find(uint64_t block, struct record_info *out) {
     struct shard *s = registry_shard(block);
-    plat_lock_acquire(&s->lock);
+    spin_acquire(&s->lock);
     uint32_t i = registry_lookup(s, block);
     if (i != 0)
         *out = s->records[i].info;
-    plat_lock_release(&s->lock);
+    spin_release(&s->lock);
     return i != 0;
 }
 
 bool registry_pin(uint64_t block, struct record_info *out) {
     struct shard *s = registry_shard(block);
     for (;;) {
-        plat_lock_acquire(&s->lock);
+        spin_acquire(&s->lock);
         uint32_t i = registry_lookup(s, block);
         if (i == 0)
             out->state = RECORD_NONE;
@@ -272,7 +272,7 @@ bool registry_pin(uint64_t block, struct record_info *out) {
             *out = s->records[i].info;
         if (out->state == RECORD_LIVE)
             s->records[i].info.state = RECORD_BUSY;
-        plat_lock_release(&s->lock);
+        spin_release(&s->lock);
         if (out->state != RECORD_BUSY)
             return out->state == RECORD_LIVE;
         plat_yield();
@@ -281,14 +281,14 @@ bool registry_pin(uint64_t block, struct record_info *out) {
 
 void registry_unpin(uint64_t block, enum record_state state) {
     struct shard *s = registry_shard(block);
-    plat_lock_acquire(&s->lock);
+    spin_acquire(&s->lock);
     s->records[registry_lookup(s, block)].info.state = (uint8_t)state;
-    plat_lock_release(&s->lock);
+    spin_release(&s->lock);
 }
 
 void registry_forget(uint64_t block, uint32_t free_site) {
     struct shard *s = registry_shard(block);
-    plat_lock_acquire(&s->lock);
+    spin_acquire(&s->lock);
     uint32_t i = registry_lookup(s, block);
     if (i != 0) {
         struct record_info *info = &s->records[i].info;
@@ -297,7 +297,7 @@ void registry_forget(uint64_t block, uint32_t free_site) {
         info->free_thread = plat_thread_id();
         s->ghosts++;
     }
-    plat_lock_release(&s->lock);
+    spin_release(&s->lock);
 }
 
 void registry_each_live(void (*visit)(void *argument, const struct record_info *info),
@@ -309,13 +309,13 @@ void registry_each_live(void (*visit)(void *argument, const struct record_info *
         uint32_t i = 1, end;
         do {
             struct record_info info = {.state = RECORD_NONE};
-            plat_lock_acquire(&s->lock);
+            spin_acquire(&s->lock);
             end = s->carved;
             while (i < end && s->records[i].info.state != RECORD_LIVE)
                 i++;
             if (i < end)
                 info = s->records[i++].info;
-            plat_lock_release(&s->lock);
+            spin_release(&s->lock);
             if (info.state == RECORD_LIVE)
                 visit(argument, &info);
         } while (i < end);
@@ -326,10 +326,10 @@ uint64_t registry_bytes(void) {
     uint64_t bytes = 0;
     for (unsigned n = 0; n < REGISTRY_SHARDS; n++) {
         struct shard *s = &registry.shard[n];
-        plat_lock_acquire(&s->lock);
+        spin_acquire(&s->lock);
         if (s->records != NULL)
             bytes += s->carved * sizeof(struct record) + s->bucket_count * sizeof(uint32_t);
-        plat_lock_release(&s->lock);
+        spin_release(&s->lock);
     }
     return bytes;
 }

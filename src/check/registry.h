@@ -23,9 +23,8 @@
 #ifndef RXPOOL_CHECK_REGISTRY_H
 #define RXPOOL_CHECK_REGISTRY_H
 
-#include <stdatomic.h>
-
 #include "base/base.h"
+#include "check/spin.h"
 #include "plat/plat.h"
 
 #define REGISTRY_SHARDS 64u
@@ -46,20 +45,25 @@ enum record_kind {
     RECORD_SIGNED, /* header and guard in memory that is not the pool's */
 };
 
-/* What is known of a block; copied out of the registry for use without a lock. */
+/*
+ * What is known of a block; copied out of the registry for use without a lock. What the allocation
+ * says comes first, what changes later last: the copies are made 16 bytes at a time, and a copy that
+ * has to wait for a fresh store of part of them costs as much as a lock.
+ */
 struct record_info {
-    uint64_t block;        /* the caller's pointer */
-    uint32_t size;         /* bytes that the caller asked for */
-    uint32_t sequence;     /* of the allocation; counts in steps shared by the shards, wraps */
+    uint64_t block;  /* the caller's pointer */
+    uint32_t size;   /* bytes that the caller asked for */
     uint32_t tag;
-    uint32_t alloc_site, free_site; /* sites.h */
-    uint32_t thread, free_thread;
-    uint32_t time;         /* of the allocation: plat_clock_ms, low 32 bits */
-    uint16_t type;         /* POOL_TYPE with modifiers */
-    uint16_t back;         /* bytes from the block back to what the pool handed out */
-    uint16_t tail;         /* guard bytes behind the block */
-    uint8_t state;
+    uint16_t type;   /* POOL_TYPE with modifiers */
+    uint16_t back;   /* bytes from the block back to what the pool handed out */
+    uint16_t tail;   /* guard bytes behind the block */
     uint8_t kind;
+    uint8_t state;
+    uint32_t alloc_site; /* sites.h */
+    uint32_t thread;
+    uint32_t time;     /* of the allocation: plat_clock_ms, low 32 bits */
+    uint32_t sequence; /* of the allocation; counts in steps shared by the shards, wraps */
+    uint32_t free_site, free_thread;
 };
 
 struct record {
@@ -75,7 +79,7 @@ struct queue {
 };
 
 struct shard {
-    RXP_ALIGNED(64) struct plat_lock lock;
+    RXP_ALIGNED(64) struct spin lock;
     uint32_t bucket_count, high_mask; /* N <= bucket_count < 2N = high_mask + 1, N a power of two */
     uint32_t entries;                 /* records in buckets */
     uint32_t unused;                  /* list of records */
@@ -92,7 +96,7 @@ _Static_assert(sizeof(struct record) == 64, "a record is one cache line");
 
 /* Makes the registry ready; false when there is no memory for it. Called before every first use. */
 bool registry_ready(void);
-/* Enters a live block under info->block; sets its sequence. False when there is no memory for a record. */
+/* Enters a block under info->block, as LIVE and with a sequence number. False when there is no memory for a record. */
 bool registry_insert(const struct record_info *info);
 /* Copies what is known of exactly this address; false when nothing is. */
 bool registry_find(uint64_t block, struct record_info *out);

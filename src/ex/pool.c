@@ -2,9 +2,10 @@
  * The documented entry points over the engine: argument rules, IRQL rules and bug checks.
  *
  * Every rule is checked in the slow path only. An allocation becomes fast for the next call of the
- * same type and tag when all its arguments were plain and valid, so what the fast path serves has
- * passed the rules before; a call that needs work each time (zeroing, a cache line, quota,
- * strict=args) never becomes fast. At a raised IRQL the engine's fast paths are off.
+ * same type and tag when its arguments were valid, so what the fast path serves has passed the
+ * rules before; a call that must be looked at each time (a cache line, quota, strict=args) never
+ * becomes fast, and zeroing is left to the entry points that promise it. At a raised IRQL the
+ * engine's fast paths are off.
  */
 #include <ntifs.h>
 
@@ -34,9 +35,12 @@
     (FLAGS_POOL | POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION |              \
      POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE)
 
-/* Aliases of the two kinds of call: neither has bit 63, and bit 62 tells them apart. */
-#define ALIAS_TYPE(type, tag) ((uint64_t)(type) << 32 | (tag))
-#define ALIAS_FLAGS(flags, tag) ((uint64_t)1 << 62 | (uint64_t)(flags) << 32 | (tag))
+/*
+ * Aliases of the two kinds of call. The sums keep them apart from each other and from account keys,
+ * which another caller of the engine may use as aliases of other accounts.
+ */
+#define ALIAS_TYPE(type, tag) ((uint64_t)(uint32_t)((type) + 0x20000000u) << 32 | (tag))
+#define ALIAS_FLAGS(flags, tag) ((uint64_t)(uint32_t)((flags) + 0x40000000u) << 32 | (tag))
 
 /* One allocation as the rules see it. */
 struct request {
@@ -145,7 +149,11 @@ static void *request_serve(const struct request *q) {
     return engine_alloc(q->alias, ACCOUNT_KEY(tag, q->account, 0), q->size, flags);
 }
 
-/* A request by POOL_TYPE. `account` adds bits to what the type says. */
+/*
+ * A request by POOL_TYPE. `account` adds bits to what the type says. One that wants zeroes makes
+ * the type without that modifier fast: the fast path of a type with it would serve what is not
+ * zero.
+ */
 static struct request request_of_type(POOL_TYPE type, size_t size, uint32_t tag, uint32_t account,
                                       const void *caller) {
     uint32_t bits = (uint32_t)type;
@@ -153,7 +161,7 @@ static struct request request_of_type(POOL_TYPE type, size_t size, uint32_t tag,
                         .account = account,
                         .tag = tag,
                         .size = size,
-                        .alias = ALIAS_TYPE(bits, tag),
+                        .alias = ALIAS_TYPE(bits & ~(uint32_t)POOL_ZERO_ALLOCATION, tag),
                         .caller = caller};
 
     if (bits & POOL_PAGED)
@@ -163,8 +171,8 @@ static struct request request_of_type(POOL_TYPE type, size_t size, uint32_t tag,
     if (bits & POOL_CACHE_ALIGNED)
         q.engine |= ENGINE_CACHE_ALIGNED | ENGINE_NO_INSTALL;
     if (bits & POOL_ZERO_ALLOCATION)
-        q.engine |= ENGINE_ZERO | ENGINE_NO_INSTALL;
-    if ((bits & POOL_RAISE_IF_ALLOCATION_FAILURE) || (account & ACCOUNT_QUOTA))
+        q.engine |= ENGINE_ZERO;
+    if (account & ACCOUNT_QUOTA)
         q.engine |= ENGINE_NO_INSTALL;
     return q;
 }
@@ -201,8 +209,12 @@ NTKERNELAPI PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 }
 
 NTKERNELAPI PVOID NTAPI ExAllocatePoolZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    return allocate_slow((POOL_TYPE)(PoolType | POOL_ZERO_ALLOCATION), NumberOfBytes, Tag,
-                         RXP_RETURN_ADDRESS());
+    uint32_t plain = (uint32_t)PoolType & ~(uint32_t)POOL_ZERO_ALLOCATION;
+    void *block = engine_alloc_fast(ALIAS_TYPE(plain, Tag), NumberOfBytes);
+
+    return RXP_LIKELY(block != NULL) ? memset(block, 0, NumberOfBytes)
+                                     : allocate_slow((POOL_TYPE)(plain | POOL_ZERO_ALLOCATION),
+                                                     NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
 }
 
 NTKERNELAPI PVOID NTAPI ExAllocatePoolUninitialized(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
@@ -334,9 +346,7 @@ static struct request request_of_flags(POOL_FLAGS flags, size_t size, uint32_t t
     if (flags & POOL_FLAG_CACHE_ALIGNED)
         q.engine |= ENGINE_CACHE_ALIGNED | ENGINE_NO_INSTALL;
     if (!(flags & POOL_FLAG_UNINITIALIZED))
-        q.engine |= ENGINE_ZERO | ENGINE_NO_INSTALL;
-    if (flags & (POOL_FLAG_RAISE_ON_FAILURE | POOL_FLAG_USE_QUOTA))
-        q.engine |= ENGINE_NO_INSTALL;
+        q.engine |= ENGINE_ZERO;
     return q;
 }
 
@@ -357,14 +367,14 @@ RXP_NOINLINE static void *allocate_flags_slow(POOL_FLAGS flags, size_t size, uin
 }
 
 NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag) {
-    /* Unlike the older calls this one refuses zero bytes, which the fast path would serve. */
-    void *block = NumberOfBytes != 0
-                      ? engine_alloc_fast(ALIAS_FLAGS((uint32_t)Flags, Tag), NumberOfBytes)
-                      : NULL;
+    void *block = NULL;
 
-    return RXP_LIKELY(block != NULL)
-               ? block
-               : allocate_flags_slow(Flags, NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
+    /* Unlike the older calls this one refuses zero bytes, which the fast path would serve. */
+    if (RXP_LIKELY(NumberOfBytes != 0))
+        block = engine_alloc_fast(ALIAS_FLAGS((uint32_t)Flags, Tag), NumberOfBytes);
+    if (RXP_UNLIKELY(block == NULL))
+        return allocate_flags_slow(Flags, NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
+    return (Flags & POOL_FLAG_UNINITIALIZED) ? block : memset(block, 0, NumberOfBytes);
 }
 
 /* --- free ------------------------------------------------------------------------------------- */

@@ -29,7 +29,6 @@ for header in ntdef.h ntstatus.h wdm.h ntddk.h ntifs.h ntrxdef.h; do
             check $cc c c11 "$build" "$work/alone.c"
             check $cc c gnu11 "$build -fshort-wchar" "$work/alone.c"
             check $cc c++ c++11 "$build" "$work/alone.c"
-            check $cc c++ c++17 "$build" "$work/alone.c"
         done
     done
 done

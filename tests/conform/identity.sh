@@ -41,7 +41,7 @@ for cc in gcc clang; do
         echo "SKIP: $cc is not installed"
         continue
     fi
-    for level in -O1 -O2 -O3 -Os; do
+    for level in -O1 -O2; do
         same $cc $level
         same $cc $level -DDBG=0
         same $cc $level -DDBG=1 -DRXPOOL_CHECKED=0

@@ -121,6 +121,33 @@ static void zeroed_forms(void **state) {
     }
 }
 
+/* A tag in use for long, by every call in turn: the ones that promise zeroes keep the promise. */
+static void zeroed_forms_of_a_warm_tag(void **state) {
+    const POOL_TYPE zero = (POOL_TYPE)(PagedPool | POOL_ZERO_ALLOCATION);
+
+    (void)state;
+    for (int i = 0; i < 5000; i++) {
+        PVOID b[6];
+
+        b[0] = ExAllocatePoolWithTag(PagedPool, 200, TAG);
+        b[1] = ExAllocatePoolWithTag(zero, 200, TAG);
+        b[2] = ExAllocatePoolZero(PagedPool, 200, TAG);
+        b[3] = ExAllocatePool2(POOL_FLAG_PAGED, 200, TAG);
+        b[4] = ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_UNINITIALIZED, 200, TAG);
+        b[5] = ExAllocatePool2(POOL_FLAG_PAGED | POOL_FLAG_USE_QUOTA, 200, TAG);
+        for (int j = 0; j < 6; j++) {
+            BOOLEAN charged;
+
+            if (j != 0 && j != 4)
+                assert_zero(b[j], 200);
+            ExQueryPoolBlockSize(b[j], &charged);
+            assert_int_equal(charged, j == 5);
+            memset(b[j], 0xCC, 200);
+            ExFreePoolWithTag(b[j], TAG);
+        }
+    }
+}
+
 /*
  * A block that was soiled and freed comes back as it was: the calls do no work that was not asked
  * for.
@@ -320,6 +347,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(page_rule_for_every_size),
         cmocka_unit_test(types_and_modifiers),
         cmocka_unit_test(zeroed_forms),
+        cmocka_unit_test(zeroed_forms_of_a_warm_tag),
         cmocka_unit_test(uninitialized_forms),
         cmocka_unit_test(flags_that_fail),
         cmocka_unit_test(optional_flags_are_ignored),

@@ -81,6 +81,7 @@ cannot "directory" 126 "no regular file" "$rxpool" run /
 printf '#!/nowhere/sh\n' >lost && chmod +x lost
 cannot "lost interpreter" 126 "interpreter" "$rxpool" run ./lost
 echo 'int main(void) { return 0; }' >s.c
+$cc -o s s.c || exit 1
 if $cc -static -o static s.c 2>/dev/null; then
     cannot "static" 126 "linked statically" "$rxpool" run ./static
 else
@@ -106,6 +107,9 @@ check "a stop and a continue" 5 "Total" "$rxpool" run sh -c '(sleep 0.3; kill -C
 check "a command that handles a signal" 9 "Total" "$rxpool" run sh -c 'trap "exit 9" USR1; kill -USR1 $$; sleep 5'
 check "exec" 0 "  ls$" "$rxpool" run sh -c 'exec ls /'
 check "by tag" 0 "Mllc .*librxpool-malloc.so" "$rxpool" run --by tag ls /
+check "by site" 0 "  libc.so.6+0x" "$rxpool" run --by site --json site.json ls /
+grep -q '"module":"libc.so.6","site":"libc.so.6+0x' site.json || { echo "FAILED by site: json"; bad=1; }
+check "no allocation" 0 "never allocated" "$rxpool" run ./s
 check "the user's options stay" 0 "Mllc .*librxpool-malloc.so" env RXPOOL_OPTIONS=by=tag "$rxpool" run ls /
 check "periodic" 0 "after 0\.[0-9] s" "$rxpool" run --every 0.2 -- sh -c 'ls / >/dev/null; sleep 1'
 printf '#include <stdlib.h>\nvoid *p;\nint main(void) { p = malloc(5000); return 0; }\n' >ends.c

@@ -301,11 +301,17 @@ static int watch(struct run *run, const sigset_t *waited) {
 
 /* --- the end ---------------------------------------------------------------------------------- */
 
+static const char *why_no_table(const struct run *run) {
+    if (!run->traced)
+        return "this process may not trace it; its own is above";
+    if (run->error.status == RXPOOL_STATS_NO_POOL)
+        return "it ended with no pool: it never allocated, or its loader took no library from here";
+    return run->error.text;
+}
+
 static void report_end(struct run *run) {
     if (run->final == NULL) {
-        tool_message("no table of %s (%d): %s", run->command[0], (int)run->pid,
-                     run->traced ? run->error.text
-                                 : "this process may not trace it; its own is above");
+        tool_message("no table of %s (%d): %s", run->command[0], (int)run->pid, why_no_table(run));
     } else {
         fprintf(stderr, "rxpool: %s (%d) at its end\n", run->command[0], (int)run->pid);
         show_table(stderr, run->final);

@@ -46,6 +46,24 @@ static json_t *name_value(const char *name, uint32_t line) {
     return value;
 }
 
+/* A site is FILE:LINE, or MODULE+OFFSET of the drop-in, which tells the module too. */
+static void set_name(json_t *value, const struct rxpool_stats *stats,
+                     const struct rxpool_stats_row *row) {
+    const char *name = rxpool_stats_name(stats, row->name), *plus = strstr(name, "+0x");
+    bool site = row->line != 0 || plus != NULL;
+
+    if (!site)
+        json_object_set_new(value, "module", name_value(name, 0));
+    if (row->line == 0 && plus != NULL) {
+        char *module = strndup(name, (size_t)(plus - name));
+        if (module != NULL)
+            json_object_set_new(value, "module", name_value(module, 0));
+        free(module);
+    }
+    if (site)
+        json_object_set_new(value, "site", name_value(name, row->line));
+}
+
 static json_t *row_value(const struct rxpool_stats *stats, const struct rxpool_stats_row *row) {
     char tag[20];
     struct text t;
@@ -55,8 +73,7 @@ static json_t *row_value(const struct rxpool_stats *stats, const struct rxpool_s
     json_t *value = json_pack("{s:s, s:s}", "tag", tag, "type",
                               row->flags & RXPOOL_STATS_PAGED ? "Paged" : "Nonp");
     if (row->name != 0)
-        json_object_set_new(value, row->line != 0 ? "site" : "module",
-                            name_value(rxpool_stats_name(stats, row->name), row->line));
+        set_name(value, stats, row);
     json_object_set_new(value, "allocs", json_integer((json_int_t)row->allocs));
     json_object_set_new(value, "frees", json_integer((json_int_t)row->frees));
     json_object_set_new(value, "diff", json_integer((json_int_t)row->diff));

@@ -76,11 +76,21 @@ static enum rxpool_stats_status read_tallies(struct rxpool_stats *s,
     return status == RXPOOL_STATS_OK ? scan_counters(s, error) : status;
 }
 
+/* One library serves both builds: the program is a checked one as soon as a block has a header. */
+static bool has_checked_blocks(const struct rxpool_stats *s) {
+    const struct rxpool_stats_row *row;
+
+    for (uint32_t i = 0; (row = rxpool_stats_row(s, i)) != NULL; i++)
+        if (row->caller_bytes != row->bytes)
+            return true;
+    return false;
+}
+
 static void summarize(struct rxpool_stats *s) {
     s->summary.version = RXPOOL_STATS_VERSION;
     s->summary.pid = s->memory.pid != 0 ? s->memory.pid : s->root.pid_at_start;
     s->summary.by = s->root.by;
-    s->summary.checked = s->root.checked;
+    s->summary.checked = s->root.checked != 0 || has_checked_blocks(s);
     s->summary.live_bytes = s->root.live_bytes;
     s->summary.idle_bytes = s->root.dirty_bytes;
     s->summary.foreign_frees = s->root.foreign_frees;

@@ -123,6 +123,7 @@ static void takes_held_blocks_for_freed(void **state) {
     assert_int_equal(row->diff, 5);
     assert_int_equal(row->bytes, 500);
     assert_int_equal(row->caller_bytes, 410);
+    assert_true(rxpool_stats_summary(stats)->checked);
     rxpool_stats_close(stats);
 }
 

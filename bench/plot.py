@@ -90,6 +90,9 @@ def draw_panel(canvas, title, items, allocators, summary, figure, unit, referenc
 def draw_row(canvas, y, item, row, base, allocators, figure, unit, x_of):
     canvas.text(24, y + 4.5, item.text)
     canvas.text(WIDTH - 24, y + 4.5, amount(base, unit), "faint", "end")
+    beyond = sorted(r[figure] / base for r in row.values() if r.get(figure, 0) / base > LIMIT)
+    if beyond:
+        canvas.text(x_of(LIMIT) + 9, y + 4, ", ".join("%.0f×" % b for b in beyond) + " →", "faint")
     # Ours last, so that they lie on top.
     for a in sorted((a for a in allocators if a.key in row), key=lambda a: a.key in OURS):
         r = row[a.key]
@@ -98,8 +101,6 @@ def draw_row(canvas, y, item, row, base, allocators, figure, unit, x_of):
                     'stroke-opacity="0.45" stroke-linecap="round"')
         canvas.mark(x_of(r[figure] / base), y, a.key, "%s: %s, %.2f of the reference"
                     % (a.label, amount(r[figure], unit), r[figure] / base))
-        if r[figure] / base > LIMIT:
-            canvas.text(x_of(LIMIT) + 8, y + 4, "%.0f× →" % (r[figure] / base), "faint")
 
 
 def draw_legend(canvas, allocators):
@@ -131,11 +132,13 @@ def draw(facts, allocators, cases, users, summary):
     draw_panel(canvas, "Real programs: time", users, allocators, summary, "seconds", "s", plain)
     draw_panel(canvas, "Real programs: peak memory", users, allocators, summary, "rss_mib", "MiB", plain)
     canvas.y += 34
-    canvas.text(24, canvas.y, "%s, %d processors, Linux %s, %s; %s; revision %s; %s" % (
-        facts["processor"] or "unknown processor", facts["processors"], facts["kernel"], facts["compiler"],
-        facts["date"], facts["revision"], facts["command"]), "faint")
-    canvas.y += 16
-    canvas.text(24, canvas.y, ", ".join(dict.fromkeys(facts["versions"].values())), "faint")
+    for line in ("%s, %d processors, Linux %s, load %.1f at the start, %.1f at the end; %s" % (
+            facts["processor"] or "unknown processor", facts["processors"], facts["kernel"],
+            facts["load_at_start"], facts["load_at_end"], facts["compiler"]),
+                 ", ".join(dict.fromkeys(facts["versions"].values())),
+                 "%s; revision %s; %s" % (facts["date"], facts["revision"], facts["command"])):
+        canvas.text(24, canvas.y, line[:170], "faint")
+        canvas.y += 16
     height = canvas.y + 22
     return ('<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d">'
             '<style>%s</style><rect width="100%%" height="100%%" fill="#fff"/>\n%s\n</svg>\n'

@@ -293,6 +293,8 @@ static void (*describe_hook)(struct text *out, const void *address);
 
 void engine_set_describe(void (*describe)(struct text *out, const void *address)) {
     describe_hook = describe;
+    if (engine_ready())
+        range_root(0)->checked = describe != NULL;
 }
 
 void engine_describe(struct text *out, const void *address) {

@@ -1,6 +1,7 @@
 /*
  * Reservation, growth and lookup of ranges, and the metadata that lies in them. Runs of slabs: run.c.
  */
+#include "base/options.h"
 #include "ex/range.h"
 #include "ex/run.h"
 
@@ -202,6 +203,7 @@ static bool range_make_tables(void) {
     uint32_t capacity = root->range_size < RANGE_SMALL ? ACCOUNTS_SMALL : ACCOUNTS_MAX;
 
     root->account_capacity = capacity;
+    root->by = (uint32_t)options_get()->by;
     root->accounts = (uintptr_t)meta_alloc(capacity * sizeof(struct account));
     root->sites = (uintptr_t)meta_alloc(capacity * sizeof(struct site));
     root->shared_counters = (uintptr_t)meta_alloc(capacity * sizeof(struct counters));

@@ -274,7 +274,7 @@ FORCEINLINE PVOID InterlockedCompareExchangePointer(PVOID volatile *Target, PVOI
     return __sync_val_compare_and_swap(Target, Comperand, Exchange);
 }
 FORCEINLINE VOID KeMemoryBarrier(VOID) {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    __sync_synchronize();
 }
 
 /* --- spin locks and fast mutexes -------------------------------------------------------------- */

@@ -14,31 +14,34 @@ typedef void (*new_handler)(void);
 /* --- the C++ runtime, where there is one ------------------------------------------------------ */
 
 /*
- * A function of the C++ runtime: of the program's own, or of one that came later with a plug-in and
- * is in nobody's scope but the plug-in's. Asked only when memory has run out.
+ * A function of the C++ runtime that the code at `caller` runs on: the program's, or one that came
+ * with a plug-in and is in nobody's scope but its own. Asked only when memory has run out.
  */
-static RXP_COLD void *runtime_function(const char *mangled) {
-    static const char *const runtimes[] = {"libstdc++.so.6", "libc++.so.1"};
+static RXP_COLD void *runtime_function(const char *mangled, const void *caller) {
+    Dl_info module;
     void *function = dlsym(RTLD_NEXT, mangled);
-    for (size_t i = 0; function == NULL && i < RXP_COUNT(runtimes); i++) {
-        void *runtime = dlopen(runtimes[i], RTLD_LAZY | RTLD_NOLOAD);
-        if (runtime != NULL)
-            function = dlsym(runtime, mangled);
-    }
+    if (function != NULL || dladdr(caller, &module) == 0)
+        return function;
+    void *handle = dlopen(module.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle == NULL)
+        return NULL;
+    function = dlsym(handle, mangled);
+    dlclose(handle); /* the caller keeps it loaded */
     return function;
 }
 
 /* std::get_new_handler() */
-static new_handler current_handler(void) {
-    new_handler (*get)(void) = (new_handler(*)(void))runtime_function("_ZSt15get_new_handlerv");
+static new_handler current_handler(const void *caller) {
+    new_handler (*get)(void) =
+        (new_handler(*)(void))runtime_function("_ZSt15get_new_handlerv", caller);
     return get != NULL ? get() : NULL;
 }
 
 /* Throws std::bad_alloc. Nobody expects NULL of these forms, so without a runtime it is the end. */
-static RXP_COLD __attribute__((noreturn)) void throw_bad_alloc(void) {
+static RXP_COLD __attribute__((noreturn)) void throw_bad_alloc(const void *caller) {
     static const char line[] =
         "rxpool: operator new is out of memory, and there is no C++ runtime to throw\n";
-    void (*throw)(void) = (void (*)(void))runtime_function("_ZSt17__throw_bad_allocv");
+    void (*throw)(void) = (void (*)(void))runtime_function("_ZSt17__throw_bad_allocv", caller);
     if (throw != NULL)
         throw();
     plat_report(NULL, line, sizeof line - 1);
@@ -58,9 +61,9 @@ static RXP_NOINLINE void *new_slow(size_t alignment, size_t size, const void *ca
         void *block = try_alloc(alignment, size, caller);
         if (RXP_LIKELY(block != NULL))
             return block;
-        new_handler handler = current_handler();
+        new_handler handler = current_handler(caller);
         if (handler == NULL)
-            throw_bad_alloc();
+            throw_bad_alloc(caller);
         handler();
     }
 }
@@ -76,7 +79,7 @@ RXP_INLINE void *new_plain(size_t size, const void *caller) {
 
 static void *new_aligned(size_t size, size_t alignment, const void *caller) {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
-        throw_bad_alloc();
+        throw_bad_alloc(caller);
     return new_slow(alignment, size, caller);
 }
 
@@ -87,9 +90,9 @@ static void *new_aligned(size_t size, size_t alignment, const void *caller) {
 static void *new_nothrow(size_t size, const void *nothrow, const void *caller) {
     typedef void *form(size_t, const void *);
     void *block = dropin_alloc_inline(size, caller);
-    if (RXP_LIKELY(block != NULL) || current_handler() == NULL)
+    if (RXP_LIKELY(block != NULL) || current_handler(caller) == NULL)
         return block;
-    form *next = (form *)runtime_function("_ZnwmRKSt9nothrow_t");
+    form *next = (form *)runtime_function("_ZnwmRKSt9nothrow_t", caller);
     return next != NULL ? next(size, nothrow) : NULL;
 }
 
@@ -99,9 +102,9 @@ static void *new_aligned_nothrow(size_t size, size_t alignment, const void *noth
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
         return NULL;
     void *block = dropin_alloc_aligned(alignment, size, caller);
-    if (RXP_LIKELY(block != NULL) || current_handler() == NULL)
+    if (RXP_LIKELY(block != NULL) || current_handler(caller) == NULL)
         return block;
-    form *next = (form *)runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t");
+    form *next = (form *)runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t", caller);
     return next != NULL ? next(size, alignment, nothrow) : NULL;
 }
 

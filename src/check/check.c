@@ -64,13 +64,7 @@ static void describe(struct text *out, const void *address) {
         report_describe(out, &info);
 }
 
-static void at_exit(void) {
-    const struct caller c = {"exit", NULL, 0};
-    if (options_get()->leaks != OPTIONS_LEAKS_OFF)
-        check_leaks(&c);
-    else
-        check_drain(true, &c);
-}
+static void at_exit(void);
 
 /* The slow half: once. */
 static bool start(void) {
@@ -109,14 +103,20 @@ static void *start_of(const struct record_info *info) {
 }
 
 /* Checks a block that leaves the quarantine. Damaged and told to go on: it is never handed out again. */
-static void evict(const struct record_info *info, bool held, const struct caller *c) {
+static bool check_evicted(const struct record_info *info, const struct caller *c) {
     struct damage d;
     block_check_freed(info, options_get()->fill, &d);
-    if (d.kind != DAMAGE_NONE) {
-        report_damage(c, info, &d);
-        quarantine_set_aside(info->block);
+    if (RXP_LIKELY(d.kind == DAMAGE_NONE))
+        return true;
+    report_damage(c, info, &d);
+    quarantine_set_aside(info->block);
+    return false;
+}
+
+/* Checks it and gives it back. */
+static void evict(const struct record_info *info, bool held, const struct caller *c) {
+    if (!check_evicted(info, c))
         return;
-    }
     if (held && check.backend != NULL)
         check.backend->hold(start_of(info), -1);
     ExFreePool(start_of(info));
@@ -137,6 +137,18 @@ void check_drain(bool paged, const struct caller *c) {
         while (paged && quarantine_pop(i, true, &info))
             evict(&info, true, c);
     }
+}
+
+/* Checks what the quarantine holds. Giving it back is no use any more, and would write to every page. */
+static void at_exit(void) {
+    const struct caller c = {"exit", NULL, 0};
+    struct record_info info;
+    for (unsigned i = 0; i < 2 * REGISTRY_SHARDS; i++) {
+        while (quarantine_pop(i / 2, i % 2 != 0, &info))
+            check_evicted(&info, &c);
+    }
+    if (options_get()->leaks != OPTIONS_LEAKS_OFF)
+        check_leaks(&c);
 }
 
 /* --- allocation ------------------------------------------------------------------------------ */

@@ -39,8 +39,11 @@ static bool pop(struct shard *s, struct queue *q, struct record_info *out) {
         uint32_t index = q->head;
         struct record *r = &s->records[index];
         if (r->info.state == RECORD_HELD &&
-            !atomic_load_explicit(&r->filled, memory_order_acquire))
-            return false;
+            !atomic_load_explicit(&r->filled, memory_order_acquire)) {
+            if (r->generation == registry_generation())
+                return false;
+            r->info.state = RECORD_SET_ASIDE; /* half filled by a thread of the parent process */
+        }
         q->head = r->queue_next;
         q->bytes -= held_bytes(&r->info);
         if (r->info.state == RECORD_HELD) {
@@ -83,7 +86,7 @@ static enum take_verdict judge(const struct record_info *info, const struct take
 }
 
 static enum take_verdict take_record(struct shard *s, uint32_t index, struct take *t) {
-    struct record *r = &s->records[index];
+    struct record *r = registry_settled(&s->records[index]);
     enum take_verdict verdict = judge(&r->info, t);
     t->info = r->info;
     if (verdict != TAKE_HELD)
@@ -97,6 +100,7 @@ static enum take_verdict take_record(struct shard *s, uint32_t index, struct tak
         return TAKE_DIRECT;
     }
     r->info.state = RECORD_HELD;
+    r->generation = registry_generation();
     atomic_store_explicit(&r->filled, 0, memory_order_relaxed);
     push(s, &s->held[r->info.type & PAGED], index);
     t->record = r;

@@ -14,6 +14,7 @@ static struct {
     struct plat_lock start_lock, sequence_lock;
     uint32_t sequence;
     uint32_t shard_records; /* reserved for each shard */
+    uint8_t generation;
     _Atomic bool ready;
 } registry;
 
@@ -29,6 +30,15 @@ static void fork_done(void) {
     plat_lock_release(&registry.sequence_lock);
     for (unsigned i = REGISTRY_SHARDS; i-- > 0;)
         spin_release(&registry.shard[i].lock);
+}
+
+static void fork_child(void) {
+    registry.generation++;
+    fork_done();
+}
+
+uint8_t registry_generation(void) {
+    return registry.generation;
 }
 
 static size_t shard_bytes(uint32_t records) {
@@ -65,7 +75,7 @@ static bool start(void) {
         s->carved = 1;
         s->hand = 1;
     }
-    plat_at_fork(fork_prepare, fork_done, fork_done);
+    plat_at_fork(fork_prepare, fork_done, fork_child);
     return true;
 }
 
@@ -261,17 +271,24 @@ bool registry_find(uint64_t block, struct record_info *out) {
     return i != 0;
 }
 
+struct record *registry_settled(struct record *r) {
+    if (RXP_UNLIKELY(r->info.state == RECORD_BUSY) && r->generation != registry.generation)
+        r->info.state = RECORD_LIVE;
+    return r;
+}
+
 bool registry_pin(uint64_t block, struct record_info *out) {
     struct shard *s = registry_shard(block);
     for (;;) {
         spin_acquire(&s->lock);
         uint32_t i = registry_lookup(s, block);
-        if (i == 0)
-            out->state = RECORD_NONE;
-        else
-            *out = s->records[i].info;
-        if (out->state == RECORD_LIVE)
+        out->state = RECORD_NONE;
+        if (i != 0)
+            *out = registry_settled(&s->records[i])->info;
+        if (out->state == RECORD_LIVE) {
             s->records[i].info.state = RECORD_BUSY;
+            s->records[i].generation = registry.generation;
+        }
         spin_release(&s->lock);
         if (out->state != RECORD_BUSY)
             return out->state == RECORD_LIVE;

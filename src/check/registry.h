@@ -71,6 +71,7 @@ struct record {
     uint32_t next;          /* in its bucket, or among the unused records */
     uint32_t queue_next;    /* in the quarantine's queue */
     _Atomic uint8_t filled; /* HELD: the freeing thread is done with the bytes */
+    uint8_t generation;     /* HELD or BUSY: registry_generation() when it became so */
 };
 
 struct queue {
@@ -117,12 +118,20 @@ void registry_each_live(void (*visit)(void *argument, const struct record_info *
 /* Bytes that the registry occupies: records ever used and buckets. */
 uint64_t registry_bytes(void);
 
+/*
+ * How often this process has come out of a fork, modulo 256. What a thread was doing to a record in
+ * an older generation, it was doing in the parent: here it will never be done.
+ */
+uint8_t registry_generation(void);
+
 /* For quarantine.c. */
 struct shard *registry_shard(uint64_t block);
 struct shard *registry_shard_at(unsigned index);
 struct record *registry_record(struct shard *s, uint32_t index);
 /* The index of the record for this address, 0 for none. The shard's lock is held. */
 uint32_t registry_lookup(struct shard *s, uint64_t block);
+/* The record, LIVE again where a thread of the parent process had pinned it. The shard's lock is held. */
+struct record *registry_settled(struct record *r);
 /* Puts a DEAD record, taken off the queue, among the unused. The shard's lock is held. */
 void registry_recycle(struct shard *s, uint32_t index);
 

@@ -570,6 +570,8 @@ int main(int argc, char **argv) {
     pthread_join(reader, NULL);
     if (torn > 10 + rows / 1000)
         FAIL("%llu of %llu rows were torn", (unsigned long long)torn, (unsigned long long)rows);
+    sum_model(sum);
+    check_exact(stats, sum);
     if (option.stop_file != NULL)
         stop_for_reader(sum);
     free_everything();

@@ -197,9 +197,9 @@ static const struct option table[] = {
 
 void options_defaults(struct options *out) {
     static const struct options defaults = {
-        /* Holds some ten thousand small blocks for a few hundred thousand calls, and stays below a
-         * quarter of what a mid-sized server holds anyway. */
-        .quarantine = 16u << 20,
+        /* Some twenty thousand small blocks, blocks of up to 64 KiB; more would fall out of the second-
+         * level cache between free and check, and a forked child would copy it page by page. */
+        .quarantine = 4u << 20,
         .purge_ms = 1000,
         .fill = true,
     };

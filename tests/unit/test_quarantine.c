@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define RXPOOL_CHECKED 1
 #include <ntifs.h>
@@ -162,6 +164,41 @@ static void threads_trade_blocks(void **state) {
     assert_int_equal(RxPoolUnload(), 0);
 }
 
+/* --- fork ------------------------------------------------------------------------------------ */
+
+static _Atomic bool over;
+
+static void *churn(void *argument) {
+    while (!over) {
+        void *p = allocate(100);
+        _RxCheckMemoryBlock(p, NULL, 0);
+        release(p);
+    }
+    return argument;
+}
+
+/* The child finds blocks half filled and pinned by threads that it does not have. */
+static void a_forked_child_goes_on(void **state) {
+    (void)state;
+    pthread_t thread[2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, churn, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            for (int j = 0; j < 2000; j++)
+                release(allocate(100));
+            _exit(RxCheckAllMemoryBlocks() != 0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    over = true;
+    for (int i = 0; i < 2; i++)
+        pthread_join(thread[i], NULL);
+}
+
 int main(void) {
     /* Violations are provoked: their reports go to a file that nobody reads. */
     setenv("RXPOOL_OPTIONS", "on_error=log:report=/dev/null", 1);
@@ -175,6 +212,7 @@ int main(void) {
         cmocka_unit_test(sweep_counts_damage),
         cmocka_unit_test(late_writes_are_set_aside),
         cmocka_unit_test(threads_trade_blocks),
+        cmocka_unit_test(a_forked_child_goes_on),
         cmocka_unit_test(damage_is_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

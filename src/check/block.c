@@ -4,7 +4,8 @@
 #define RXPOOL_CHECKED 1
 #include <ntrxdef.h>
 
-_Static_assert(sizeof(RX_POOL_HEADER) == BLOCK_HEADER, "the header keeps the block 16-byte aligned");
+_Static_assert(sizeof(RX_POOL_HEADER) == BLOCK_HEADER,
+               "the header keeps the block 16-byte aligned");
 
 /* --- placement ------------------------------------------------------------------------------- */
 
@@ -94,8 +95,8 @@ static uint64_t pair(uint32_t low, uint32_t high) {
 
 /* The header that the block should have. */
 static struct header_words make_header(const struct record_info *info, uint32_t state) {
-    struct header_words h = {{pair(info->tag, RX_POOL_SIGNATURE), info->size,
-                              pair(info->type, state), info->back}};
+    struct header_words h = {
+        {pair(info->tag, RX_POOL_SIGNATURE), info->size, pair(info->type, state), info->back}};
     uint64_t x = (h.word[0] ^ info->block) * 0x9E3779B97F4A7C15u ^ h.word[1];
     x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u ^ h.word[2];
     x = (x ^ x >> 32) * 0x94D049BB133111EBu + h.word[3];
@@ -108,7 +109,7 @@ static struct header_words *header_of(const struct record_info *info) {
 }
 
 static RXP_COLD void locate_header_damage(const struct header_words *have,
-                                         const struct header_words *want, struct damage *out) {
+                                          const struct header_words *want, struct damage *out) {
     const unsigned char *is = (const unsigned char *)have, *should = (const unsigned char *)want;
     uint32_t first = 0, last = BLOCK_HEADER;
     while (is[first] == should[first])
@@ -172,7 +173,8 @@ void block_retire(const struct record_info *info, bool fill_bytes) {
 
 void block_check_live(const struct record_info *info, uint32_t header_state, struct damage *out) {
     out->kind = DAMAGE_NONE;
-    check_pattern((uintptr_t)info->block + info->size, info->tail, BLOCK_GUARD, DAMAGE_OVERRUN, out);
+    check_pattern((uintptr_t)info->block + info->size, info->tail, BLOCK_GUARD, DAMAGE_OVERRUN,
+                  out);
     if (info->back != BLOCK_HEADER)
         check_slack(info, out);
     check_header(info, header_state, out);

@@ -39,8 +39,8 @@ enum damage_kind {
 /* The first damaged byte, and what should be there. */
 struct damage {
     enum damage_kind kind;
-    uint64_t at;             /* address */
-    uint32_t bytes;          /* from the first damaged byte to the last of its region */
+    uint64_t at;    /* address */
+    uint32_t bytes; /* from the first damaged byte to the last of its region */
     unsigned char expected[32];
     uint32_t expected_bytes; /* valid in `expected`; the last one repeats */
 };

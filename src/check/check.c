@@ -9,22 +9,23 @@
 #define RXPOOL_CHECKED 1
 #include <ntrxdef.h>
 
-#define TYPE_PAGED 1u         /* of POOL_TYPE */
+#define TYPE_PAGED 1u /* of POOL_TYPE */
 #define TYPE_CACHE_ALIGNED 4u
-#define SIGNED_TAIL 16u       /* RX_POOL_SIGNED_OVERHEAD less the header */
+#define SIGNED_TAIL 16u /* RX_POOL_SIGNED_OVERHEAD less the header */
 
-#define BAD_ADDRESS 0x46u     /* parameter 1 of 0xC2: invalid address */
-#define BAD_UNUSED 0x41u      /* ... of the pool, but not allocated */
-#define BAD_INTERIOR 0x99u    /* ... inside a block */
+#define BAD_ADDRESS 0x46u  /* parameter 1 of 0xC2: invalid address */
+#define BAD_UNUSED 0x41u   /* ... of the pool, but not allocated */
+#define BAD_INTERIOR 0x99u /* ... inside a block */
 
-#define PROBE_STEPS 256u      /* 16-byte steps, then pages, searched for the block around an address */
+#define PROBE_STEPS 256u /* 16-byte steps, then pages, searched for the block around an address */
 
 static struct {
     const struct pool_backend *backend;
     struct plat_lock start_lock;
     _Atomic bool ready;
-    _Atomic bool pool_misaligns;   /* the pool below does not keep the rules of alignment: ask for more */
-    _Atomic bool degraded;         /* said that records ran out */
+    _Atomic bool
+        pool_misaligns;    /* the pool below does not keep the rules of alignment: ask for more */
+    _Atomic bool degraded; /* said that records ran out */
     _Atomic uint64_t foreign_frees;
 } check;
 
@@ -269,7 +270,8 @@ static RXP_NOINLINE void free_unknown(void *block, uint32_t tag, const struct ca
     if (block == NULL) {
         report_bad_address(c, 0, BAD_ADDRESS, "NULL was freed", NULL);
     } else if (known) {
-        report_bad_address(c, address, BAD_INTERIOR, "an address inside a block was freed", &around);
+        report_bad_address(c, address, BAD_INTERIOR, "an address inside a block was freed",
+                           &around);
     } else if (kind == BACKEND_INTERIOR) {
         report_bad_address(c, address, BAD_INTERIOR,
                            "an address inside a block of the pool was freed", NULL);
@@ -277,12 +279,14 @@ static RXP_NOINLINE void free_unknown(void *block, uint32_t tag, const struct ca
         report_bad_address(c, address, BAD_UNUSED,
                            "an address of the pool at which nothing is allocated was freed", NULL);
     } else if (kind == BACKEND_FOREIGN) {
-        report_bad_address(c, address, BAD_ADDRESS, "an address that is in no pool was freed", NULL);
+        report_bad_address(c, address, BAD_ADDRESS, "an address that is in no pool was freed",
+                           NULL);
     } else {
         atomic_fetch_add_explicit(&check.foreign_frees, 1, memory_order_relaxed);
         if (options_get()->strict & OPTIONS_STRICT_FOREIGN) {
             report_bad_address(c, address, BAD_ADDRESS,
-                               "a block that RxAllocatePoolWithTag did not allocate was freed", NULL);
+                               "a block that RxAllocatePoolWithTag did not allocate was freed",
+                               NULL);
         } else if (tag != 0) {
             ExFreePoolWithTag(block, tag);
         } else {

@@ -116,8 +116,7 @@ static void say_summary(const struct caller *c) {
 
 static void stop_for_leaks(const struct caller *c, uint64_t blocks, uint64_t bytes) {
     struct stop_report *r = stop_claim();
-    stop_begin(r, STOP_DRIVER_VERIFIER, STATUS_LEAKS, 0, 0, blocks,
-               "blocks were not freed");
+    stop_begin(r, STOP_DRIVER_VERIFIER, STATUS_LEAKS, 0, 0, blocks, "blocks were not freed");
     put_amount(stop_line(r, "leaked"), blocks, bytes);
     stop_end_line(r);
     text_string(stop_line(r, "detected by"), c->routine);

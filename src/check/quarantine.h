@@ -36,7 +36,8 @@ struct take {
     uint8_t victims;
     struct record *record; /* TAKE_HELD: for quarantine_filled */
     struct record_info info;
-    struct record_info victim[QUARANTINE_VICTIMS]; /* left the quarantine: to be checked and given back */
+    struct record_info
+        victim[QUARANTINE_VICTIMS]; /* left the quarantine: to be checked and given back */
 };
 
 /* Ends the life of a block. Anything but HELD and DIRECT: nothing was done. */

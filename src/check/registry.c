@@ -1,8 +1,8 @@
 /* The registry: see registry.h. */
 #include "check/registry.h"
 
-#define GHOSTS_KEPT 1024u  /* in a shard: 4 MiB in all; enough for the frees of the last moments */
-#define HAND_STEPS 64u     /* records looked at for a ghost before a new one is carved */
+#define GHOSTS_KEPT 1024u /* in a shard: 4 MiB in all; enough for the frees of the last moments */
+#define HAND_STEPS 64u    /* records looked at for a ghost before a new one is carved */
 #define BUCKETS_FIRST 256u
 #define SEQUENCE_STEP 64u
 #define COMMIT_STEP ((size_t)64 << 10)

@@ -51,12 +51,12 @@ enum record_kind {
  * has to wait for a fresh store of part of them costs as much as a lock.
  */
 struct record_info {
-    uint64_t block;  /* the caller's pointer */
-    uint32_t size;   /* bytes that the caller asked for */
+    uint64_t block; /* the caller's pointer */
+    uint32_t size;  /* bytes that the caller asked for */
     uint32_t tag;
-    uint16_t type;   /* POOL_TYPE with modifiers */
-    uint16_t back;   /* bytes from the block back to what the pool handed out */
-    uint16_t tail;   /* guard bytes behind the block */
+    uint16_t type; /* POOL_TYPE with modifiers */
+    uint16_t back; /* bytes from the block back to what the pool handed out */
+    uint16_t tail; /* guard bytes behind the block */
     uint8_t kind;
     uint8_t state;
     uint32_t alloc_site; /* sites.h */
@@ -114,7 +114,8 @@ void registry_forget(uint64_t block, uint32_t free_site);
  * Walks all records: calls visit(argument, info) for a copy of each whose state is LIVE, one shard's
  * lock at a time, not held during the call. Blocks that come and go meanwhile may be seen or not.
  */
-void registry_each_live(void (*visit)(void *argument, const struct record_info *info), void *argument);
+void registry_each_live(void (*visit)(void *argument, const struct record_info *info),
+                        void *argument);
 /* Bytes that the registry occupies: records ever used and buckets. */
 uint64_t registry_bytes(void);
 

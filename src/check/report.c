@@ -226,7 +226,8 @@ void report_size_refused(const struct caller *c, uint32_t type, uint32_t tag) {
     commit(r, c);
 }
 
-void report_wrong_routine(const struct caller *c, const struct record_info *info, const char *what) {
+void report_wrong_routine(const struct caller *c, const struct record_info *info,
+                          const char *what) {
     struct stop_report *r =
         begin(STOP_BAD_POOL_CALLER, CALLER_BAD_ADDRESS, info->block, 0, 0, what);
     put_known(r, info, false);
@@ -241,7 +242,8 @@ void report_bad_address(const struct caller *c, uint64_t address, uint32_t code,
     if (around != NULL) {
         struct text *t = stop_line(r, "offset");
         text_string(t, address < around->block ? "-" : "");
-        text_decimal(t, address < around->block ? around->block - address : address - around->block);
+        text_decimal(t,
+                     address < around->block ? around->block - address : address - around->block);
         text_string(t, " from the start of the block");
         stop_end_line(r);
         put_known(r, around, around->state != RECORD_LIVE && around->state != RECORD_BUSY);

@@ -23,7 +23,8 @@ struct known_site {
 };
 
 static struct {
-    _Atomic uint32_t cache[1u << CACHE_BITS]; /* by address of the name and line: ids that may be right */
+    _Atomic uint32_t
+        cache[1u << CACHE_BITS]; /* by address of the name and line: ids that may be right */
     struct plat_lock lock;
     bool started, refused;
     struct known_site *site; /* [SITES_MAX], 0 unused */
@@ -115,7 +116,8 @@ static uint32_t add_site(const char *name, uint32_t length, uint32_t line) {
     return sites.count++;
 }
 
-static RXP_NOINLINE uint32_t intern_slow(const char *file, uint32_t line, _Atomic uint32_t *cached) {
+static RXP_NOINLINE uint32_t intern_slow(const char *file, uint32_t line,
+                                         _Atomic uint32_t *cached) {
     uint32_t length = 0, id = 0;
     while (length < NAME_MAX && file[length] != '\0')
         length++;

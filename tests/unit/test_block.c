@@ -101,7 +101,8 @@ static void signed_memory(void **state) {
     assert_null(_RxSignMemoryBlock(NULL, 1024, NonPagedPool, TAG, NULL, 0));
     unsigned char *p = _RxSignMemoryBlock(memory, sizeof memory, NonPagedPool, TAG, NULL, 0);
     assert_non_null(p);
-    assert_true(p >= memory && p + sizeof memory - RX_POOL_SIGNED_OVERHEAD <= memory + sizeof memory);
+    assert_true(p >= memory &&
+                p + sizeof memory - RX_POOL_SIGNED_OVERHEAD <= memory + sizeof memory);
     memset(p, 1, sizeof memory - RX_POOL_SIGNED_OVERHEAD);
     assert_int_equal(_RxCheckMemoryBlock(p, NULL, 0), TRUE);
     seen(p - 1, p);
@@ -116,8 +117,9 @@ static void any_pointer_is_answered(void **state) {
     unsigned char *p = _RxAllocatePoolWithTag(PagedPool, 100, TAG, NULL, 0);
     PVOID plain = ExAllocatePoolWithTag(PagedPool, 100, TAG);
     PVOID others = _RxAllocatePoolForOthers(PagedPool, 100, TAG, NULL, 0);
-    PVOID bad[] = {NULL,   (PVOID)1, (PVOID)0x1234567890, (PVOID)UINTPTR_MAX, &local, bad,
-                   p + 16, p - 32,   plain,               others};
+    PVOID bad[] = {
+        NULL,  (PVOID)1, (PVOID)0x1234567890, (PVOID)UINTPTR_MAX, &local, bad, p + 16, p - 32,
+        plain, others};
     for (size_t i = 0; i < RXP_COUNT(bad); i++)
         assert_int_equal(_RxCheckMemoryBlock(bad[i], NULL, 0), FALSE);
     assert_int_equal(_RxCheckMemoryBlock(p, NULL, 0), TRUE);
@@ -129,8 +131,7 @@ static void any_pointer_is_answered(void **state) {
 
 static void zero_allocation_is_zero(void **state) {
     (void)state;
-    unsigned char *p =
-        _RxAllocatePoolWithTag(PagedPool | POOL_ZERO_ALLOCATION, 5000, TAG, NULL, 0);
+    unsigned char *p = _RxAllocatePoolWithTag(PagedPool | POOL_ZERO_ALLOCATION, 5000, TAG, NULL, 0);
     for (int i = 0; i < 5000; i++)
         assert_int_equal(p[i], 0);
     _RxFreePool(p, NULL, 0);

@@ -96,8 +96,9 @@ static void long_file_name_is_refused(void **state) {
 
 static void help_lists_every_key(void **state) {
     (void)state;
-    static const char *const keys[] = {"attach=", "by=",     "fill=",       "leaks=",  "limit=", "on_error=",
-                                       "purge=",  "report=", "quarantine=", "stats=", "strict="};
+    static const char *const keys[] = {
+        "attach=", "by=",     "fill=",       "leaks=", "limit=", "on_error=",
+        "purge=",  "report=", "quarantine=", "stats=", "strict="};
     assert_int_equal(parse("help"), 0);
     for (size_t i = 0; i < RXP_COUNT(keys); i++)
         assert_non_null(strstr(said, keys[i]));
@@ -105,8 +106,8 @@ static void help_lists_every_key(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_values_are_taken),    cmocka_unit_test(empty_items_are_nothing),
-        cmocka_unit_test(bad_values_are_named),     cmocka_unit_test(long_file_name_is_refused),
+        cmocka_unit_test(good_values_are_taken), cmocka_unit_test(empty_items_are_nothing),
+        cmocka_unit_test(bad_values_are_named),  cmocka_unit_test(long_file_name_is_refused),
         cmocka_unit_test(help_lists_every_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,9 +42,8 @@ static void dump_rows(void **state) {
     (void)state;
     text_dump(&t, 0x1000, (const unsigned char *)"ABCDEFGHIJKLMNOP\x01Z", 18);
     assert_string_equal(
-        buffer,
-        "  0x1000  41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f 50 |ABCDEFGHIJKLMNOP|\n"
-        "  0x1010  01 5a                                           |.Z|\n");
+        buffer, "  0x1000  41 42 43 44 45 46 47 48 49 4a 4b 4c 4d 4e 4f 50 |ABCDEFGHIJKLMNOP|\n"
+                "  0x1010  01 5a                                           |.Z|\n");
 }
 
 static void what_does_not_fit_is_cut(void **state) {

@@ -182,6 +182,7 @@ struct slab {
         uint64_t span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
         uint64_t idle_since; /* free run: when it became idle, ms */
     };
+    uint8_t looks; /* times its owner looked while it was current and held few blocks */
 };
 
 #define OWNER_SLOW 0x80000000u

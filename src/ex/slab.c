@@ -16,11 +16,18 @@
 #include "ex/remote.h"
 #include "base/options.h"
 
-/* How many frees may pass before a current slab's owner looks up. */
+/*
+ * A current slab's owner looks up when all that lives in it could be gone. Where that is few blocks, as in a loop that
+ * allocates and frees one, it soon looks at every LOOK_EVERY-th free only.
+ */
+#define LOOK_FEW 32u
+#define LOOKS_MOST 8u
 #define LOOK_EVERY 512u
-/* Empty slabs that a heap keeps in its bins until the next sweep: at least so many, at most this share of its slabs. */
-#define IDLE_LEAST 8u
-#define IDLE_SHARE 8u
+/* Events for each time that the clock is asked. */
+#define CLOCK_EVERY 16u
+/* Dirty pages of empty slabs that a heap keeps in its bins until the next sweep: a MiB, or two for each slab it has. */
+#define IDLE_PAGES 256u
+#define IDLE_PAGES_EACH 2u
 #define EVENT_NEVER UINT64_MAX
 
 uint32_t slab_owner(const struct slab *slab) {
@@ -98,6 +105,13 @@ static bool slab_carve(struct slab *slab) {
 
 /* --- bins ------------------------------------------------------------------------------------------ */
 
+/* Before it is carved further: what was counted is what is taken off. */
+static void idle_forget(struct slab *slab) {
+    if (slab->flags & SLAB_IDLE)
+        heap_by_id(slab_owner(slab))->idle_pages -= slab_dirty_pages(slab);
+    slab->flags &= (uint8_t)~SLAB_IDLE;
+}
+
 /* The partial list is a ring through bin_next and bin_prev; partial[c] is its head, 0 when empty. */
 static void bin_link(struct binset *set, struct slab *slab, bool at_head) {
     uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
@@ -120,9 +134,8 @@ static void bin_unlink(struct binset *set, struct slab *slab) {
     uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
 
     rxp_assert(slab->flags & SLAB_LINKED);
-    if (slab->flags & SLAB_IDLE)
-        heap_by_id(slab_owner(slab))->idle--;
-    slab->flags &= (uint8_t) ~(SLAB_LINKED | SLAB_IDLE);
+    idle_forget(slab);
+    slab->flags &= (uint8_t)~SLAB_LINKED;
     if (slab->bin_next == id) {
         *head = 0;
     } else {
@@ -134,13 +147,26 @@ static void bin_unlink(struct binset *set, struct slab *slab) {
     slab->bin_next = slab->bin_prev = 0;
 }
 
+/* Frees until the owner of a current slab with so many live blocks looks again. */
+static uint64_t look_after(struct slab *slab, uint64_t live) {
+    if (live >= LOOK_FEW) {
+        slab->looks = 0;
+        return live;
+    }
+    if (slab->looks == LOOKS_MOST)
+        return LOOK_EVERY;
+    slab->looks++;
+    return live == 0 ? 1 : live;
+}
+
 static void bin_set_current(struct binset *set, struct slab *slab) {
     slab->flags |= SLAB_CURRENT;
-    slab->event = STATE_LOAD(&slab->frees) + LOOK_EVERY;
+    slab->event = STATE_LOAD(&slab->frees) + look_after(slab, slab_live(slab));
     set->current[slab->size_class] = slab;
 }
 
 static void bin_clear_current(struct binset *set, struct slab *slab) {
+    idle_forget(slab);
     slab->flags &= (uint8_t)~SLAB_CURRENT;
     set->current[slab->size_class] = &engine_no_slab;
 }
@@ -248,6 +274,7 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->flags = 0;
     slab->carved = 0;
     slab->collected = 0;
+    slab->looks = 0;
     slab->bin_next = slab->bin_prev = 0;
     STATE_STORE(&slab->remote, remote_word(0, REMOTE_OWNED, 0));
     STATE_STORE(&slab->owner, heap->public.id | (mixed ? OWNER_SLOW : 0));
@@ -339,37 +366,39 @@ static bool slab_empty(const struct slab *slab) {
 }
 
 /*
- * An empty slab of a heap that has few of them stays, behind those with blocks in use: a loop that fills and empties
- * the same slabs would otherwise take them from the range and carve them each time round.
+ * An empty slab of a heap that keeps few such pages stays where it is, or behind those with blocks in use: a loop that
+ * fills and empties the same slabs would otherwise take them from the range and carve them each time round.
  */
-static bool slab_keep_idle(struct heap *heap, struct slab *slab) {
-    uint32_t allowed = heap->slab_count / IDLE_SHARE;
+static bool slab_keep_idle(struct heap *heap, struct binset *set, struct slab *slab) {
+    uint32_t pages = heap->idle_pages + slab_dirty_pages(slab);
 
-    if (heap->idle >= (allowed > IDLE_LEAST ? allowed : IDLE_LEAST))
+    if (pages > IDLE_PAGES && pages > IDLE_PAGES_EACH * heap->slab_count)
         return false;
     if (STATE_LOAD(&heap->public.state) != HEAP_TAKEN)
         return false;
     if (slab->flags & SLAB_LINKED)
-        bin_unlink(heap_set_of(heap, slab), slab);
-    bin_link(heap_set_of(heap, slab), slab, false);
+        bin_unlink(set, slab);
+    if (!(slab->flags & SLAB_CURRENT))
+        bin_link(set, slab, false);
     slab->flags |= SLAB_IDLE;
-    slab->event = EVENT_NEVER;
-    heap->idle++;
+    heap->idle_pages = pages;
     return true;
 }
 
 /* Into its bin's list, or out of service where nothing is left in it. */
 static void slab_settle(struct heap *heap, struct slab *slab) {
+    struct binset *set = heap_set_of(heap, slab);
     uint64_t live = slab_live(slab);
 
-    if (slab_empty(slab) && !(slab->flags & (SLAB_CURRENT | SLAB_IDLE))) {
-        if (!slab_keep_idle(heap, slab))
-            slab_retire(heap, slab);
+    if (slab_empty(slab) && !(slab->flags & SLAB_IDLE) && !slab_keep_idle(heap, set, slab)) {
+        slab_retire(heap, slab);
         return;
     }
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
-        bin_link(heap_set_of(heap, slab), slab, true);
-    slab->event = STATE_LOAD(&slab->frees) + (slab->flags & SLAB_CURRENT || live == 0 ? LOOK_EVERY : live);
+        bin_link(set, slab, true);
+    if (slab->flags & SLAB_CURRENT)
+        live = look_after(slab, live);
+    slab->event = STATE_LOAD(&slab->frees) + (live == 0 ? LOOK_EVERY : live);
 }
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
@@ -399,6 +428,7 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
 
     slab_drain(heap);
     if (slab != &engine_no_slab) {
+        idle_forget(slab);
         if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve(slab)))
             return true;
         if (!slab_put_aside(set, slab))
@@ -441,7 +471,8 @@ void slab_free_event(struct slab *slab) {
 
     remote_not_full(slab);
     slab_settle(heap, slab);
-    heap_tick(heap);
+    if (heap->looks++ % CLOCK_EVERY == 0)
+        heap_tick(heap);
 }
 
 void slab_drain(struct heap *heap) {
@@ -461,6 +492,8 @@ void slab_drain(struct heap *heap) {
 static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
     struct slab *slab = set->current[class];
 
+    if (slab != &engine_no_slab)
+        idle_forget(slab);
     if (slab != &engine_no_slab && slab_empty(slab)) {
         slab_retire(heap, slab);
         set->own &= ~((uint64_t)1 << class); /* to be earned again */

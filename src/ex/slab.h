@@ -9,7 +9,7 @@
 /* slab.flags while in service. */
 #define SLAB_LINKED 1u  /* in its bin's partial list */
 #define SLAB_CURRENT 2u /* its bin's current slab */
-#define SLAB_IDLE 4u    /* linked though empty: kept for the bin's next need, counted in heap.idle */
+#define SLAB_IDLE 4u    /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
 
 /* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
 uint64_t slab_live(const struct slab *slab);

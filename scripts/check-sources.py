@@ -25,7 +25,7 @@ LAYERS = {
 HEADERS = {"stats": {"ex/layout.h"}}
 # Layers to which the public NT headers are closed: base and plat know no rule of NT.
 NO_NT_HEADERS = {"base", "plat", "stats"}
-NT_HEADERS = {"ntdef.h", "ntstatus.h", "wdm.h", "ntddk.h", "ntifs.h", "ntrxdef.h"}
+NT_HEADERS = {"ntdef.h", "ntstatus.h", "wdm.h", "lookaside.h", "ntddk.h", "ntifs.h", "ntrxdef.h"}
 
 FILE_LINES = 800
 FUNCTION_LINES = 80

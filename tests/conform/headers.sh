@@ -13,7 +13,7 @@ check() { # COMPILER LANGUAGE STANDARD FLAG FILE
     count=$((count + 1))
 }
 
-for header in ntdef.h ntstatus.h wdm.h ntddk.h ntifs.h ntrxdef.h; do
+for header in ntdef.h ntstatus.h wdm.h lookaside.h ntddk.h ntifs.h ntrxdef.h; do
     case $header in
     ntrxdef.h) builds='-UDBG -DDBG=0 -DDBG=1 -DRXPOOL_CHECKED=1 -DRXPOOL_USE_POOL2' ;;
     *) builds='-UDBG -DDBG=1' ;;

@@ -29,8 +29,8 @@ struct options {
     enum options_on_error on_error;
     enum options_attach attach;
     enum options_leaks leaks;
-    bool fill;       /* fill fresh and freed blocks in the checked build */
-    bool stats_exit; /* stats=exit: the pool table on stderr (or report=FILE) at exit */
+    bool fill;        /* fill fresh and freed blocks in the checked build */
+    bool stats_exit;  /* stats=exit: the pool table on stderr (or report=FILE) at exit */
     char report[256]; /* report=FILE, empty for stderr */
 };
 

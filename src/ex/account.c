@@ -4,7 +4,8 @@
 #define BUCKETS 8192u
 
 static struct {
-    _Atomic uint16_t *buckets; /* heads of chains through account.hash_next; read without the lock */
+    _Atomic uint16_t
+        *buckets; /* heads of chains through account.hash_next; read without the lock */
     struct account *accounts;
     struct site *sites;
     struct counters *shared;

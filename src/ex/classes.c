@@ -13,7 +13,8 @@ static void class_add(enum class_layout layout, uint32_t size, bool page_unit) {
     c->per_unit = (uint16_t)(unit / size);
     c->last = (uint16_t)((c->per_unit - 1) * size);
     c->capacity = (uint16_t)(c->per_unit * (SLAB_SIZE / unit));
-    c->step = page_unit ? c->per_unit : (uint16_t)(size < POOL_PAGE_SIZE ? POOL_PAGE_SIZE / size : 1);
+    c->step =
+        page_unit ? c->per_unit : (uint16_t)(size < POOL_PAGE_SIZE ? POOL_PAGE_SIZE / size : 1);
 }
 
 static void pool_classes(void) {
@@ -53,7 +54,8 @@ void classes_init(void) {
 int classes_aligned(enum class_layout layout, size_t size, size_t alignment) {
     if (size > SLAB_BLOCK_MAX)
         return -1;
-    for (unsigned c = engine_classes.of[layout][(size + 15) / 16]; c < engine_classes.count[layout]; c++)
+    for (unsigned c = engine_classes.of[layout][(size + 15) / 16]; c < engine_classes.count[layout];
+         c++)
         if (engine_classes.info[layout][c].block_size % alignment == 0)
             return (int)c;
     return -1;

@@ -1,12 +1,12 @@
 /*
  * The slow half of allocate and free, and what a pointer is: everything that fast.h sends here.
  */
+#include "base/options.h"
 #include "ex/account.h"
+#include "ex/fork.h"
 #include "ex/range.h"
 #include "ex/slab.h"
 #include "ex/span.h"
-#include "ex/fork.h"
-#include "base/options.h"
 
 /* --- start ------------------------------------------------------------------------------------------- */
 
@@ -26,6 +26,8 @@ static RXP_COLD bool engine_start(void) {
     }
     bool ok = STATE_LOAD(&start_state) == STARTED;
     plat_lock_release(&start_lock);
+    if (first && options_get()->attach != OPTIONS_ATTACH_DEFAULT)
+        plat_allow_readers(options_get()->attach == OPTIONS_ATTACH_USER);
     /* May itself allocate, from the pool that stands by now. */
     if (first && ok)
         fork_register();
@@ -33,7 +35,8 @@ static RXP_COLD bool engine_start(void) {
 }
 
 bool engine_ready(void) {
-    return RXP_LIKELY(atomic_load_explicit(&start_state, memory_order_acquire) == STARTED) || engine_start();
+    return RXP_LIKELY(atomic_load_explicit(&start_state, memory_order_acquire) == STARTED) ||
+           engine_start();
 }
 
 const struct root *engine_root(void) {
@@ -58,7 +61,8 @@ static uint32_t account_by_alias(struct heap *heap, uint64_t alias, uint64_t key
 }
 
 /* Own slabs where the account has earned them for this class; else a mixed one. */
-static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, unsigned class, unsigned flags) {
+static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, unsigned class,
+                         unsigned flags) {
     enum class_layout layout = layout_of(account);
     struct binset *set = heap_set(heap, account);
     uint64_t bit = (uint64_t)1 << class;
@@ -80,9 +84,10 @@ static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, un
     return block;
 }
 
-static void *heap_alloc(struct heap *heap, uint64_t alias, uint64_t key, size_t size, size_t alignment,
-                        unsigned flags) {
-    uint32_t account = flags & ENGINE_NO_INSTALL ? account_of(key) : account_by_alias(heap, alias, key);
+static void *heap_alloc(struct heap *heap, uint64_t alias, uint64_t key, size_t size,
+                        size_t alignment, unsigned flags) {
+    uint32_t account =
+        flags & ENGINE_NO_INSTALL ? account_of(key) : account_by_alias(heap, alias, key);
     enum class_layout layout = layout_of(account);
     int class;
 
@@ -110,7 +115,8 @@ static RXP_COLD void *late_alloc(uint64_t key, size_t size, size_t alignment, un
     return block;
 }
 
-static void *any_alloc(uint64_t alias, uint64_t key, size_t size, size_t alignment, unsigned flags) {
+static void *any_alloc(uint64_t alias, uint64_t key, size_t size, size_t alignment,
+                       unsigned flags) {
     struct heap *heap = heap_mine();
 
     if (RXP_UNLIKELY(heap == NULL))
@@ -188,7 +194,9 @@ size_t engine_size(const void *block) {
     case SLAB_OWN:
         return slab_starts_block(slab, block) ? slab->block_size : 0;
     case SLAB_MIXED:
-        return slab_starts_block(slab, block) && slab_side_account(slab, block) != 0 ? slab->block_size : 0;
+        return slab_starts_block(slab, block) && slab_side_account(slab, block) != 0
+                   ? slab->block_size
+                   : 0;
     case SLAB_SPAN:
         return range_slab_base(slab) == (uintptr_t)block ? slab->span_bytes : 0;
     default:

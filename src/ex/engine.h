@@ -34,16 +34,16 @@ void *engine_alloc_aligned(uint64_t key, size_t size, size_t alignment, unsigned
 /* What a pointer is to the engine. */
 enum engine_verdict {
     ENGINE_OK = 0,
-    ENGINE_FOREIGN,     /* in no pool: null, stack, global, mapped, another heap */
-    ENGINE_UNUSED,      /* in the range, in no slab in service (freed span, retired slab, metadata) */
-    ENGINE_INTERIOR,    /* inside a slab or span, not at the start of a block */
-    ENGINE_NOT_LIVE,    /* start of a block that is free (told where a side array knows, or strict) */
+    ENGINE_FOREIGN,  /* in no pool: null, stack, global, mapped, another heap */
+    ENGINE_UNUSED,   /* in the range, in no slab in service (freed span, retired slab, metadata) */
+    ENGINE_INTERIOR, /* inside a slab or span, not at the start of a block */
+    ENGINE_NOT_LIVE, /* start of a block that is free (told where a side array knows, or strict) */
     ENGINE_WRONG_TAG,
 };
 
 struct engine_block {
-    uintptr_t start;  /* of the block that holds the address */
-    size_t size;      /* usable bytes: the size class, or whole pages */
+    uintptr_t start; /* of the block that holds the address */
+    size_t size;     /* usable bytes: the size class, or whole pages */
     uint32_t tag;
     uint32_t type;    /* ACCOUNT_ bits */
     uint32_t account; /* id; 0 unknown */

@@ -1,8 +1,8 @@
 #include "ex/heap.h"
+#include "base/options.h"
 #include "ex/account.h"
 #include "ex/range.h"
 #include "ex/slab.h"
-#include "base/options.h"
 
 #define DECAY_EVERY 16384u
 #define HEAT_ENOUGH 32u
@@ -13,8 +13,8 @@ struct slab engine_no_slab;
 static struct binset no_bins;
 struct table_entry engine_miss = {.alias = 0, .bins = &no_bins};
 
-__thread struct thread_state engine_thread __attribute__((tls_model("initial-exec"))) = {
-    .table = &engine_miss, .id = THREAD_NO_ID};
+__thread struct thread_state engine_thread
+    __attribute__((tls_model("initial-exec"))) = {.table = &engine_miss, .id = THREAD_NO_ID};
 
 static struct {
     struct heap *free; /* left by their threads */
@@ -258,7 +258,8 @@ void engine_fast_paths(bool enabled) {
 
 /* With the heaps lock. */
 static struct heap *heap_new(void) {
-    struct heap *heap = heaps.last_id + 1 < RXP_COUNT(heaps.by_id) ? meta_alloc(sizeof(*heap)) : NULL;
+    struct heap *heap =
+        heaps.last_id + 1 < RXP_COUNT(heaps.by_id) ? meta_alloc(sizeof(*heap)) : NULL;
     struct root *root = range_root(0);
 
     if (heap == NULL)
@@ -267,7 +268,8 @@ static struct heap *heap_new(void) {
     heap->table_mask = (TABLE_LEAST - 1) * sizeof(struct table_entry);
     heap->mixed[LAYOUT_POOL] = set_new(heap, 0, LAYOUT_POOL);
     heap->mixed[LAYOUT_DENSE] = set_new(heap, 0, LAYOUT_DENSE);
-    if (heap->table == NULL || heap->mixed[LAYOUT_POOL] == NULL || heap->mixed[LAYOUT_DENSE] == NULL)
+    if (heap->table == NULL || heap->mixed[LAYOUT_POOL] == NULL ||
+        heap->mixed[LAYOUT_DENSE] == NULL)
         return NULL;
     heap->public.id = ++heaps.last_id;
     heap->public.next_heap = STATE_LOAD(&root->heaps);

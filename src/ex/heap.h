@@ -36,10 +36,11 @@ struct heap {
     uint32_t table_conflicts;
     uint32_t slabs; /* first of all its slabs, through heap_next */
     uint32_t slab_count;
-    uint32_t idle_pages; /* dirty pages of those that are SLAB_IDLE, as of when they were found so */
-    uint32_t looks;      /* events since the clock was last asked */
+    uint32_t
+        idle_pages; /* dirty pages of those that are SLAB_IDLE, as of when they were found so */
+    uint32_t looks; /* events since the clock was last asked */
     struct heap *next_free;
-    struct binset *sets;  /* every binset, mixed ones included */
+    struct binset *sets; /* every binset, mixed ones included */
     struct binset *mixed[2];
     struct binset **set_chunk[COUNTER_CHUNKS]; /* [CHUNK_ACCOUNTS], by account */
     uint32_t cold_since_decay;

@@ -28,11 +28,11 @@
 #define SLAB_SIZE ((size_t)1 << SLAB_SHIFT)
 #define ROOT_SIZE POOL_PAGE_SIZE
 
-#define ACCOUNTS_MAX 65536u    /* ids 1..65535; 0 is none */
+#define ACCOUNTS_MAX 65536u       /* ids 1..65535; 0 is none */
 #define ACCOUNT_OVERFLOW 1u       /* the account that further ones share */
 #define ACCOUNT_OVERFLOW_DENSE 2u /* the same for the drop-in's layout */
-#define SITES_MAX 65536u       /* ids 1..65535; 0 is none */
-#define CHUNK_ACCOUNTS 256u    /* accounts in one chunk of a heap's counters */
+#define SITES_MAX 65536u          /* ids 1..65535; 0 is none */
+#define CHUNK_ACCOUNTS 256u       /* accounts in one chunk of a heap's counters */
 #define COUNTER_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)
 #define RANGES_MAX 64u
 
@@ -50,12 +50,12 @@ struct root {
     char magic[16];
     uint32_t version;
     uint32_t root_bytes, slab_bytes, account_bytes, heap_bytes, site_bytes; /* sizeof each */
-    uint64_t self;       /* address of this root */
-    uint64_t range_size; /* bytes reserved from self */
-    uint64_t slabs;      /* address of the descriptor array */
-    uint64_t slab_area;  /* address of slab 0, which is never made accessible */
-    uint64_t slab_count; /* slabs in the reservation, slab 0 included */
-    _Atomic uint64_t slab_high; /* descriptors at or above it were never used: do not read them */
+    uint64_t self;               /* address of this root */
+    uint64_t range_size;         /* bytes reserved from self */
+    uint64_t slabs;              /* address of the descriptor array */
+    uint64_t slab_area;          /* address of slab 0, which is never made accessible */
+    uint64_t slab_count;         /* slabs in the reservation, slab 0 included */
+    _Atomic uint64_t slab_high;  /* descriptors at or above it were never used: do not read them */
     _Atomic uint64_t next_range; /* address of the next range's root, 0 for the last */
     uint32_t number;             /* of this range, 0 for the first */
     uint32_t pid_at_start;
@@ -63,16 +63,18 @@ struct root {
     /* In the first range's root only. */
     uint64_t accounts; /* address of struct account[account_capacity] */
     uint64_t sites;    /* address of struct site[account_capacity] */
-    uint64_t shared_counters; /* address of struct counters[account_capacity]: threads without a heap */
+    uint64_t
+        shared_counters; /* address of struct counters[account_capacity]: threads without a heap */
     uint32_t account_capacity; /* ACCOUNTS_MAX, fewer in a small address space */
     uint32_t reserved;
     _Atomic uint32_t account_high; /* ids at or above it are unused */
     _Atomic uint32_t site_high;
-    _Atomic uint64_t heaps; /* address of the newest heap; heap.next_heap chains the rest */
+    _Atomic uint64_t heaps;       /* address of the newest heap; heap.next_heap chains the rest */
     _Atomic uint64_t live_bytes;  /* slabs and spans in service, in bytes */
     _Atomic uint64_t dirty_bytes; /* free but not yet given back */
-    _Atomic uint64_t foreign_frees; /* frees passed on because the block was not the pool's (drop-in) */
-    uint32_t by; /* enum options_by: what a row stands for */
+    _Atomic uint64_t
+        foreign_frees; /* frees passed on because the block was not the pool's (drop-in) */
+    uint32_t by;       /* enum options_by: what a row stands for */
     uint32_t checked;
 };
 
@@ -99,7 +101,8 @@ struct account {
     uint32_t hash_next;
     _Atomic uint64_t fold_begin, fold_end;
     _Atomic uint64_t retired_allocs, retired_frees;
-    _Atomic int64_t held_blocks, held_bytes; /* freed by the caller, kept in the checked build's quarantine */
+    _Atomic int64_t held_blocks,
+        held_bytes; /* freed by the caller, kept in the checked build's quarantine */
     _Atomic int64_t overhead_bytes; /* header and guard bytes of live checked blocks */
     _Atomic uint64_t quota_charged;
     uint64_t reserved[5];
@@ -151,16 +154,16 @@ enum remote_state {
  */
 struct slab {
     /* line 0, written by the owner */
-    void *free;               /* free blocks, linked through their first word */
-    _Atomic uint64_t allocs;  /* ever, since taken into service */
-    _Atomic uint64_t frees;   /* by the owner; others count in `remote` */
-    uint64_t event;           /* the value of frees at which the owner looks up: empty, or no longer full */
-    uint32_t reciprocal;      /* ceil(2^32 / block_size): o is a block start iff (uint32)(o * r) < r */
-    _Atomic uint32_t owner;   /* heap id; with OWNER_SLOW set it never equals a thread's id */
-    uint32_t tag;             /* of the account; 0 for a mixed slab */
-    uint16_t unit_mask;       /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
-    uint16_t last;            /* offset of the last block in a unit */
-    uint32_t block_size;      /* bytes; for a span its whole size in pages is span_bytes */
+    void *free;              /* free blocks, linked through their first word */
+    _Atomic uint64_t allocs; /* ever, since taken into service */
+    _Atomic uint64_t frees;  /* by the owner; others count in `remote` */
+    uint64_t event; /* the value of frees at which the owner looks up: empty, or no longer full */
+    uint32_t reciprocal; /* ceil(2^32 / block_size): o is a block start iff (uint32)(o * r) < r */
+    _Atomic uint32_t owner; /* heap id; with OWNER_SLOW set it never equals a thread's id */
+    uint32_t tag;           /* of the account; 0 for a mixed slab */
+    uint16_t unit_mask;     /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
+    uint16_t last;          /* offset of the last block in a unit */
+    uint32_t block_size;    /* bytes; for a span its whole size in pages is span_bytes */
     _Atomic uint32_t generation;
     _Atomic uint16_t account; /* 0 for a mixed slab */
     uint8_t size_class;
@@ -171,15 +174,19 @@ struct slab {
 
     /* line 1 */
     RXP_ALIGNED(64) _Atomic uint64_t remote;
-    uint64_t collected;   /* pushes that the owner has taken over; free run: pages not yet given back */
+    uint64_t
+        collected; /* pushes that the owner has taken over; free run: pages not yet given back */
     _Atomic uint64_t full_mark; /* pushes at which a FULL slab notifies */
-    uint32_t notify_next; /* slab ids, 0 ends a list */
+    uint32_t notify_next;       /* slab ids, 0 ends a list */
     uint32_t bin_next, bin_prev;
     uint32_t heap_next, heap_prev;
-    uint32_t run;         /* free run: its length and sort, in its first and last descriptor; else 0. Ranges lock */
+    uint32_t
+        run; /* free run: its length and sort, in its first and last descriptor; else 0. Ranges lock */
     union {
-        uint64_t side;       /* mixed: address of uint16_t[capacity], the account of each live block, 0 = free */
-        uint64_t span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
+        uint64_t
+            side; /* mixed: address of uint16_t[capacity], the account of each live block, 0 = free */
+        uint64_t
+            span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
         uint64_t idle_since; /* free run: when it became idle, ms */
     };
     uint8_t looks; /* times its owner looked while it was current and held few blocks */

@@ -1,8 +1,8 @@
 /*
  * Reservation, growth and lookup of ranges, and the metadata that lies in them. Runs of slabs: run.c.
  */
-#include "base/options.h"
 #include "ex/range.h"
+#include "base/options.h"
 #include "ex/run.h"
 
 #define RANGE_WANTED ((size_t)1 << 40)
@@ -33,7 +33,8 @@ static struct range ranges[RANGES_MAX];
 static _Atomic unsigned range_count;
 
 struct root *range_root(unsigned number) {
-    return number < atomic_load_explicit(&range_count, memory_order_acquire) ? ranges[number].root : NULL;
+    return number < atomic_load_explicit(&range_count, memory_order_acquire) ? ranges[number].root
+                                                                             : NULL;
 }
 
 static struct slab *range_slabs(const struct range *r) {

@@ -2,7 +2,8 @@
 #include "ex/range.h"
 
 static struct free_block *remote_block(const struct slab *slab, uint32_t head) {
-    return head == 0 ? NULL : (struct free_block *)(range_slab_base(slab) + (size_t)(head - 1) * 16);
+    return head == 0 ? NULL
+                     : (struct free_block *)(range_slab_base(slab) + (size_t)(head - 1) * 16);
 }
 
 bool remote_collect(struct slab *slab) {
@@ -106,13 +107,16 @@ void slab_push(struct slab *slab, void *block) {
     do {
         state = REMOTE_STATE(w);
         pushes = REMOTE_PUSHES(w) + 1;
-        next = state == REMOTE_FULL && pushes >= STATE_LOAD(&slab->full_mark) ? REMOTE_NOTIFIED : state;
+        next = state == REMOTE_FULL && pushes >= STATE_LOAD(&slab->full_mark) ? REMOTE_NOTIFIED
+                                                                              : state;
         ((struct free_block *)block)->next = remote_block(slab, REMOTE_HEAD(w));
         /* Release: the link, and what the caller did with the block; acquire: the counts behind ORPHAN. */
-    } while (!atomic_compare_exchange_weak_explicit(&slab->remote, &w, remote_word(head, next, pushes),
+    } while (!atomic_compare_exchange_weak_explicit(&slab->remote, &w,
+                                                    remote_word(head, next, pushes),
                                                     memory_order_acq_rel, memory_order_acquire));
     if (next != state)
         remote_notify(heap, slab);
-    else if (state == REMOTE_ORPHAN && STATE_LOAD(&slab->allocs) == STATE_LOAD(&slab->frees) + pushes)
+    else if (state == REMOTE_ORPHAN &&
+             STATE_LOAD(&slab->allocs) == STATE_LOAD(&slab->frees) + pushes)
         remote_retire(heap, slab);
 }

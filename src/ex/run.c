@@ -189,8 +189,8 @@ static void run_join(struct slab *first, uint32_t count, enum sort sort, uint64_
         run_remove(before);
         first = before;
     }
-    if (after < (struct slab *)root->slabs + STATE_LOAD(&root->slab_high) &&
-        after->run != 0 && run_sort(after) == sort) {
+    if (after < (struct slab *)root->slabs + STATE_LOAD(&root->slab_high) && after->run != 0 &&
+        run_sort(after) == sort) {
         count += RUN_LENGTH(after->run);
         dirty_pages += after->collected;
         run_remove(after);
@@ -315,7 +315,8 @@ bool range_extend(struct slab *first, uint32_t count, uint32_t more, bool *zero)
 
 /* --- walking -------------------------------------------------------------------------------------- */
 
-static const char *walk_runs_of(const struct root *root, uint64_t *dirty_pages, unsigned *dirty_runs) {
+static const char *walk_runs_of(const struct root *root, uint64_t *dirty_pages,
+                                unsigned *dirty_runs) {
     const struct slab *slabs = (const struct slab *)root->slabs;
     bool dirty_before = false, clean_before = false;
 

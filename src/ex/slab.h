@@ -9,7 +9,8 @@
 /* slab.flags while in service. */
 #define SLAB_LINKED 1u  /* in its bin's partial list */
 #define SLAB_CURRENT 2u /* its bin's current slab */
-#define SLAB_IDLE 4u    /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
+#define SLAB_IDLE                                                                                  \
+    4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
 
 /* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
 uint64_t slab_live(const struct slab *slab);
@@ -21,7 +22,8 @@ uint32_t slab_owner(const struct slab *slab);
 /* The owner's: makes current[c] a slab with a free block; false when memory is short. */
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class);
 /* The owner's: a block of a mixed slab, for `account`. */
-void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout layout, unsigned class);
+void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout layout,
+                      unsigned class);
 
 /* A thread that does not own the slab gives back a block. */
 void slab_push(struct slab *slab, void *block);

@@ -13,13 +13,15 @@ static void zero(unsigned char *bytes, size_t size) {
     __builtin_memset(bytes, 0, size);
 }
 
-void *span_alloc(struct heap *heap, uint32_t account, size_t size, size_t alignment, unsigned flags) {
+void *span_alloc(struct heap *heap, uint32_t account, size_t size, size_t alignment,
+                 unsigned flags) {
     bool clean;
 
     if (size > SPAN_MOST || alignment > SPAN_MOST)
         return NULL;
     uint64_t bytes = rxp_round_up(size == 0 ? 1 : size, POOL_PAGE_SIZE);
-    struct slab *slab = range_take(slabs_of(bytes), alignment < SLAB_SIZE ? SLAB_SIZE : alignment, &clean);
+    struct slab *slab =
+        range_take(slabs_of(bytes), alignment < SLAB_SIZE ? SLAB_SIZE : alignment, &clean);
     if (slab == NULL)
         return NULL;
     void *block = (void *)range_slab_base(slab);

@@ -7,7 +7,8 @@
 #include "ex/heap.h"
 
 /* `heap` counts the block; null counts it among those of threads without one. */
-void *span_alloc(struct heap *heap, uint32_t account, size_t size, size_t alignment, unsigned flags);
+void *span_alloc(struct heap *heap, uint32_t account, size_t size, size_t alignment,
+                 unsigned flags);
 /* False where another thread freed it first. */
 bool span_free(struct heap *heap, struct slab *slab);
 bool span_resize(struct heap *heap, struct slab *slab, size_t size);

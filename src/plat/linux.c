@@ -146,7 +146,8 @@ bool plat_at_thread_exit(void (*hook)(void *), void *argument) {
 }
 
 bool plat_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
-    return pthread_atfork(NULL, NULL, forget_own_id) == 0 && pthread_atfork(prepare, parent, child) == 0;
+    return pthread_atfork(NULL, NULL, forget_own_id) == 0 &&
+           pthread_atfork(prepare, parent, child) == 0;
 }
 
 void plat_yield(void) {

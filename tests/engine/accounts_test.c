@@ -10,9 +10,7 @@ struct block {
     uint32_t tag;
 };
 
-static struct {
-    uint64_t allocs, frees, bytes;
-} model[TAGS];
+static struct { uint64_t allocs, frees, bytes; } model[TAGS];
 static struct block block[BLOCKS];
 
 static void fill(const struct block *b) {
@@ -33,7 +31,8 @@ static void check_table(uint32_t tags) {
     assert_int_equal(rxpool_stats_open_self(&stats, NULL), RXPOOL_STATS_OK);
     assert_int_equal(rxpool_stats_read(stats, NULL), RXPOOL_STATS_OK);
     for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++) {
-        uint32_t t = row->tag, n = (t & 0xFF) - 'a' + ((t >> 8 & 0xFF) - 'a') * 26 + ((t >> 16 & 0xFF) - 'a') * 676;
+        uint32_t t = row->tag, n = (t & 0xFF) - 'a' + ((t >> 8 & 0xFF) - 'a') * 26 +
+                                   ((t >> 16 & 0xFF) - 'a') * 676;
         assert_true(n < tags && test_tag(n) == t);
         assert_int_equal(row->flags, n % 2 ? RXPOOL_STATS_PAGED : 0);
         assert_int_equal(row->allocs, model[n].allocs);
@@ -69,7 +68,8 @@ static void take(struct block *b, uint32_t tags, uint64_t *seed) {
     if (r % 50 == 0)
         b->at = engine_alloc_aligned(test_key(b->tag), b->size, (size_t)16 << r / 50 % 9, 0);
     else
-        b->at = engine_alloc(test_key(b->tag), test_key(b->tag), b->size, r % 5 == 0 ? ENGINE_NO_INSTALL : 0);
+        b->at = engine_alloc(test_key(b->tag), test_key(b->tag), b->size,
+                             r % 5 == 0 ? ENGINE_NO_INSTALL : 0);
     assert_non_null(b->at);
     model[b->tag].allocs++;
     model[b->tag].bytes += engine_size(b->at);

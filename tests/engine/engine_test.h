@@ -23,7 +23,8 @@
 
 /* Four good characters for every number below 456,976. */
 static inline uint32_t test_tag(uint32_t n) {
-    return ('a' + n % 26) | ('a' + n / 26 % 26) << 8 | ('a' + n / 676 % 26) << 16 | ('a' + n / 17576 % 26) << 24;
+    return ('a' + n % 26) | ('a' + n / 26 % 26) << 8 | ('a' + n / 676 % 26) << 16 |
+           ('a' + n / 17576 % 26) << 24;
 }
 
 static inline uint64_t test_key(uint32_t n) {

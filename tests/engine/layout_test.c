@@ -96,7 +96,8 @@ static void check_interior(unsigned char *block) {
 }
 
 static void interior_pointers_are_always_seen(void **state) {
-    static const size_t sizes[] = {1, 32, 48, 112, 240, 256, 272, 304, 400, 448, 576, 672, 816, 1008, 1360, 2048,
+    static const size_t sizes[] = {1,    32,   48,   112,   240,   256,   272,   304,
+                                   400,  448,  576,  672,   816,   1008,  1360,  2048,
                                    3000, 4096, 8192, 12288, 32768, 40000, 70000, 300000};
     (void)state;
     for (unsigned i = 0; i < RXP_COUNT(sizes); i++) {
@@ -118,10 +119,21 @@ static void wild_pointers_are_refused(void **state) {
     void *block = pool_alloc(test_key(11), 100);
     const struct root *root = engine_root();
     struct engine_block found;
-    const void *wild[] = {NULL, (void *)1, (void *)16, &global, &local, heap, (void *)UINTPTR_MAX,
-                          (void *)(UINTPTR_MAX - 15), (void *)((uintptr_t)1 << 47), root, (void *)root->slabs,
-                          (void *)root->accounts, (void *)(root->self + root->range_size - 16),
-                          (void *)(root->self + root->range_size), (void *)(root->self - 16)};
+    const void *wild[] = {NULL,
+                          (void *)1,
+                          (void *)16,
+                          &global,
+                          &local,
+                          heap,
+                          (void *)UINTPTR_MAX,
+                          (void *)(UINTPTR_MAX - 15),
+                          (void *)((uintptr_t)1 << 47),
+                          root,
+                          (void *)root->slabs,
+                          (void *)root->accounts,
+                          (void *)(root->self + root->range_size - 16),
+                          (void *)(root->self + root->range_size),
+                          (void *)(root->self - 16)};
 
     (void)state;
     for (unsigned i = 0; i < RXP_COUNT(wild); i++) {

@@ -76,7 +76,8 @@ static void exhaust_twice(size_t size, uint64_t at_least) {
 }
 
 static void limit_address_space(void) {
-    held = mmap(NULL, HELD_MOST * sizeof(*held), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    held = mmap(NULL, HELD_MOST * sizeof(*held), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     MUST(setrlimit(RLIMIT_AS, &(struct rlimit){500000 * 1024ul, 500000 * 1024ul}) == 0);
 }
 
@@ -124,7 +125,8 @@ static void limit_option(void **state) {
 
 /* Answers `calls` with `action` from now on. */
 static bool filter_calls(const unsigned *calls, unsigned count, uint32_t action) {
-    struct sock_filter code[16] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    struct sock_filter code[16] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
     unsigned n = 1;
 
     for (unsigned i = 0; i < count; i++) {
@@ -133,7 +135,8 @@ static bool filter_calls(const unsigned *calls, unsigned count, uint32_t action)
     }
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {(unsigned short)n, code};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 static const unsigned mapping_calls[] = {SYS_mmap, SYS_mprotect, SYS_mremap};
@@ -289,10 +292,8 @@ static void trimmed_memory_goes_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(limited_address_space),
-        cmocka_unit_test(limit_option),
-        cmocka_unit_test(refused_mappings),
-        cmocka_unit_test(system_calls_are_bounded),
+        cmocka_unit_test(limited_address_space),    cmocka_unit_test(limit_option),
+        cmocka_unit_test(refused_mappings),         cmocka_unit_test(system_calls_are_bounded),
         cmocka_unit_test(trimmed_memory_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

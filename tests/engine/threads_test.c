@@ -124,7 +124,9 @@ static void *churn(void *argument) {
         void **place = &mine[r % 200];
         if (*place != NULL)
             engine_free(*place, 0);
-        *place = *place != NULL ? NULL : pool_alloc(test_key(30 + r / 256 % 50), 1 + (r >> 20) % ((r >> 40) % 50 == 0 ? 100000 : 2000));
+        *place = *place != NULL ? NULL
+                                : pool_alloc(test_key(30 + r / 256 % 50),
+                                             1 + (r >> 20) % ((r >> 40) % 50 == 0 ? 100000 : 2000));
     }
     for (unsigned i = 0; i < 200; i++)
         if (mine[i] != NULL)

@@ -41,7 +41,7 @@ struct place {
     struct block *held;
     unsigned count;
     struct tally *tally;
-    struct tally *late; /* by destructors, which may run beside the next thread */
+    struct tally *late;   /* by destructors, which may run beside the next thread */
     pthread_mutex_t lock; /* guards the queue and `late` */
     struct block queue[QUEUE];
     unsigned queued;
@@ -52,7 +52,8 @@ static struct {
     unsigned tags[8];
     uint64_t seed;
     const char *stop_file;
-} option = {.threads = 4, .seconds = 6, .hold = 2000, .phases = 3, .tags = {1, 100, 10000}, .seed = 1};
+} option = {
+    .threads = 4, .seconds = 6, .hold = 2000, .phases = 3, .tags = {1, 100, 10000}, .seed = 1};
 
 static struct place places[THREADS_MOST];
 static pthread_barrier_t barrier;
@@ -100,7 +101,9 @@ static uint64_t key_of(uint32_t number) {
 static bool payload(const struct block *b, bool write) {
     unsigned char seed = (unsigned char)mix((uintptr_t)b->at ^ b->size);
 
-    for (uint32_t i = 0; i < b->size; i += i < 32 || i + 33 > b->size ? 1 : b->size - i < 541 ? b->size - i - 32 : 509) {
+    for (uint32_t i = 0; i < b->size; i += i < 32 || i + 33 > b->size ? 1
+                                           : b->size - i < 541        ? b->size - i - 32
+                                                                      : 509) {
         unsigned char want = (unsigned char)(seed + i);
         if (write)
             b->at[i] = want;
@@ -476,11 +479,21 @@ static error_t parse(int key, char *value, struct argp_state *state) {
     unsigned long number = value != NULL ? strtoul(value, &end, 10) : 0;
 
     switch (key) {
-    case 't': option.threads = (unsigned)number; break;
-    case 's': option.seconds = (unsigned)number; break;
-    case 'r': option.seed = number; break;
-    case 'h': option.hold = (unsigned)number; break;
-    case 'o': option.stop_file = value; return 0;
+    case 't':
+        option.threads = (unsigned)number;
+        break;
+    case 's':
+        option.seconds = (unsigned)number;
+        break;
+    case 'r':
+        option.seed = number;
+        break;
+    case 'h':
+        option.hold = (unsigned)number;
+        break;
+    case 'o':
+        option.stop_file = value;
+        return 0;
     case 'g':
         for (option.phases = 0; option.phases < 8 && number > 0; option.phases++) {
             if (number > 10000)
@@ -491,7 +504,8 @@ static error_t parse(int key, char *value, struct argp_state *state) {
         if (option.phases == 0)
             argp_error(state, "--tags %s: a list of numbers from 1 to 10000 is valid", value);
         break;
-    default: return ARGP_ERR_UNKNOWN;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
     if (*value == 0 || *end != 0)
         argp_error(state, "%s is not a number", value);
@@ -511,15 +525,18 @@ static void options_read(int argc, char **argv) {
         {"seed", 'r', "N", 0, "repeats a run's choices", 0},
         {"tags", 'g', "N[,N...]", 0, "numbers of tags, one phase for each", 0},
         {"hold", 'h', "N", 0, "most blocks that one thread holds", 0},
-        {"stop", 'o', "FILE", 0, "at the end write the model to FILE and stop, for another reader", 0},
+        {"stop", 'o', "FILE", 0, "at the end write the model to FILE and stop, for another reader",
+         0},
         {0}};
 
     from_environment("RXPOOL_STRESS_SECONDS", &option.seconds);
     from_environment("RXPOOL_STRESS_THREADS", &option.threads);
-    argp_parse(&(struct argp){accepted, parse, NULL, "Stresses the engine; prints one line, or what went wrong.",
-                              NULL, NULL, NULL},
+    argp_parse(&(struct argp){accepted, parse, NULL,
+                              "Stresses the engine; prints one line, or what went wrong.", NULL,
+                              NULL, NULL},
                argc, argv, 0, NULL, NULL);
-    if (option.threads < 1 || option.threads > THREADS_MOST || option.hold < 1 || option.seconds < 1) {
+    if (option.threads < 1 || option.threads > THREADS_MOST || option.hold < 1 ||
+        option.seconds < 1) {
         fprintf(stderr, "stress: threads 1 to %u, hold and seconds from 1\n", THREADS_MOST);
         exit(2);
     }
@@ -580,9 +597,11 @@ int main(int argc, char **argv) {
     for (unsigned i = 0; i < TAGS_MOST; i++)
         if (sum[i].bytes != 0 || sum[i].allocs != sum[i].frees)
             FAIL("the model itself does not end at nothing");
-    printf("stress: %llu operations, %llu threads, %u pauses, %llu reads (%llu of %llu rows torn), seed %llu: exact\n",
-           (unsigned long long)operations, (unsigned long long)lives + option.phases * option.threads,
-           pauses, (unsigned long long)reads, (unsigned long long)torn, (unsigned long long)rows,
+    printf("stress: %llu operations, %llu threads, %u pauses, %llu reads (%llu of %llu rows torn), "
+           "seed %llu: exact\n",
+           (unsigned long long)operations,
+           (unsigned long long)lives + option.phases * option.threads, pauses,
+           (unsigned long long)reads, (unsigned long long)torn, (unsigned long long)rows,
            (unsigned long long)option.seed);
     rxpool_stats_close(stats_of_reader);
     rxpool_stats_close(stats);

@@ -27,9 +27,10 @@ static void push(struct shard *s, struct queue *q, uint32_t index) {
 /* The next block to leave has lain untouched for long: its record and bytes may be here by then. */
 static void fetch_ahead(const struct shard *s, const struct queue *q) {
     const struct record *next = &s->records[q->head];
-    const char *bytes = (const char *)(uintptr_t)next->info.block;
-    RXP_PREFETCH(bytes - BLOCK_HEADER);
-    RXP_PREFETCH(bytes + BLOCK_CACHE_LINE - BLOCK_HEADER);
+    uintptr_t header =
+        (uintptr_t)next->info.block - BLOCK_HEADER; /* no address when the queue is empty */
+    RXP_PREFETCH((const void *)header);
+    RXP_PREFETCH((const void *)(header + BLOCK_CACHE_LINE));
     RXP_PREFETCH(&s->records[next->queue_next]);
 }
 

@@ -93,7 +93,7 @@ void text_dump(struct text *t, uint64_t address, const unsigned char *bytes, siz
         }
         text_string(t, " |");
         for (size_t i = 0; i < width; i++)
-            text_char(t, printable(bytes[row + i]) ? (char)bytes[row + i] : '.');
+            text_char(t, (char)(printable(bytes[row + i]) ? bytes[row + i] : '.'));
         text_string(t, "|\n");
     }
 }

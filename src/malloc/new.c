@@ -32,8 +32,8 @@ static RXP_COLD void *runtime_function(const char *mangled, const void *caller) 
 
 /* std::get_new_handler() */
 static new_handler current_handler(const void *caller) {
-    new_handler (*get)(void) =
-        (new_handler(*)(void))runtime_function("_ZSt15get_new_handlerv", caller);
+    typedef new_handler get_new_handler(void);
+    get_new_handler *get = (get_new_handler *)runtime_function("_ZSt15get_new_handlerv", caller);
     return get != NULL ? get() : NULL;
 }
 

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "stats/table.h"
 
 /* Right-aligned in `width`; what is wider pushes the line to the right. */
@@ -40,10 +42,8 @@ static void figures(struct text *t, const struct rxpool_stats_row *row, bool che
 
 /* Leaves room for a line number and the newline. */
 static void name_column(struct text *t, const char *name, uint32_t line) {
-    size_t length = 0;
+    size_t length = strnlen(name, TABLE_LINE - 192);
 
-    while (name[length] != '\0' && length < TABLE_LINE - 192)
-        length++;
     text_string(t, "  ");
     text_bytes(t, name, length);
     if (line != 0) {

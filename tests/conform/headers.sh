@@ -8,6 +8,7 @@ trap 'rm -rf "$work"' EXIT
 count=0
 
 check() { # COMPILER LANGUAGE STANDARD FLAG FILE
+    # shellcheck disable=SC2086 # FLAG may be several, or none
     "$1" -x "$2" -std="$3" -Wall -Wextra -Wpedantic -Werror $4 -I"$include/rxpool/nt" \
         -I"$include/rxpool" -fsyntax-only "$5"
     count=$((count + 1))

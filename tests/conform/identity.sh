@@ -22,7 +22,7 @@ rx='-DALLOCATE=RxAllocatePoolWithTag -DRELEASE=RxFreePool -DRELEASE_TAG=RxFreePo
 code() { # COMPILER LEVEL NAME FLAGS...
     compiler=$1 level=$2 name=$3
     shift 3
-    "$compiler" $level "$@" -w -I"$include/rxpool/nt" -I"$include/rxpool" -c "$work/calls.c" -o "$work/calls.o"
+    "$compiler" "$level" "$@" -w -I"$include/rxpool/nt" -I"$include/rxpool" -c "$work/calls.c" -o "$work/calls.o"
     objdump -dr "$work/calls.o" >"$work/$name.txt"
     nm "$work/calls.o" >"$work/$name.names"
 }
@@ -30,25 +30,29 @@ code() { # COMPILER LEVEL NAME FLAGS...
 same() { # COMPILER LEVEL FLAGS...
     compiler=$1 level=$2
     shift 2
-    code $compiler $level ex $ex "$@"
-    code $compiler $level rx $rx "$@"
+    # shellcheck disable=SC2086 # the flags are words
+    code "$compiler" "$level" ex $ex "$@"
+    # shellcheck disable=SC2086
+    code "$compiler" "$level" rx $rx "$@"
     diff "$work/ex.txt" "$work/rx.txt"
     ! grep -E 'Rx|rxpool' "$work/rx.names"
 }
 
 for cc in gcc clang; do
-    if ! command -v $cc >/dev/null; then
+    if ! command -v "$cc" >/dev/null; then
         echo "SKIP: $cc is not installed"
         continue
     fi
     for level in -O1 -O2; do
-        same $cc $level
-        same $cc $level -DDBG=0
-        same $cc $level -DDBG=1 -DRXPOOL_CHECKED=0
+        same "$cc" "$level"
+        same "$cc" "$level" -DDBG=0
+        same "$cc" "$level" -DDBG=1 -DRXPOOL_CHECKED=0
     done
     # The comparison can fail: the checked build does not look the same.
-    code $cc -O2 ex $ex
-    code $cc -O2 rx $rx -DDBG=1
+    # shellcheck disable=SC2086
+    code "$cc" -O2 ex $ex
+    # shellcheck disable=SC2086
+    code "$cc" -O2 rx $rx -DDBG=1
     if cmp -s "$work/ex.txt" "$work/rx.txt"; then
         echo "$cc: the checked build is not told from the free one"
         exit 1

@@ -205,6 +205,7 @@ void containers_and_over_aligned_types_work(void **) {
     std::size_t before = held();
     {
         std::vector<std::string> words;
+        words.reserve(10000);
         for (int i = 0; i < 10000; i++)
             words.push_back(std::string(std::size_t(i % 300), 'x') + std::to_string(i));
         assert_string_equal(words[9999].c_str() + 99, "9999");
@@ -212,6 +213,7 @@ void containers_and_over_aligned_types_work(void **) {
         for (wide &w : wides)
             assert_int_equal(reinterpret_cast<std::uintptr_t>(&w) % 256, 0);
         wide *array = new wide[5];
+        array[4].bytes[299] = 1;
         delete[] array;
         assert_true(throws_bad_alloc([] { return std::vector<char>(PTRDIFF_MAX - 1).size(); }));
     }

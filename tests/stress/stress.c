@@ -476,8 +476,10 @@ static void stop_for_reader(const struct tally *sum) {
 
 static error_t parse(int key, char *value, struct argp_state *state) {
     char *end;
-    unsigned long number = value != NULL ? strtoul(value, &end, 10) : 0;
 
+    if (value == NULL) /* argp's own events */
+        return ARGP_ERR_UNKNOWN;
+    unsigned long number = strtoul(value, &end, 10);
     switch (key) {
     case 't':
         option.threads = (unsigned)number;

@@ -44,9 +44,10 @@ static void parse_line(char *line) {
     if (grown == NULL)
         return;
     known.entries = grown;
-    e.binary = strdup(trim(binary));
-    if (e.binary != NULL && e.binary[0] != '\0')
-        known.entries[known.count++] = e;
+    binary = trim(binary);
+    if (binary[0] == '\0' || (e.binary = strdup(binary)) == NULL)
+        return;
+    known.entries[known.count++] = e;
 }
 
 static void read_file(void) {

@@ -60,7 +60,8 @@ int main(void) {
     require_drop_in();
     alarm(300);
     size_t first = fill(&list);
-    require(calloc(1, 5000000) == NULL && errno == ENOMEM);
+    void *zeroed = calloc(1, 5000000);
+    require(zeroed == NULL && errno == ENOMEM);
     struct block *big = realloc(list, 400000000);
     require(big == NULL);
     pthread_t thread; /* a stack is hardly to be had either: refused or run, but no crash */

@@ -26,6 +26,7 @@ static struct {
     _Atomic bool
         pool_misaligns;    /* the pool below does not keep the rules of alignment: ask for more */
     _Atomic bool degraded; /* said that records ran out */
+    _Atomic uint32_t odd_tag; /* the last that was warned of */
     _Atomic uint64_t foreign_frees;
 } check;
 
@@ -189,6 +190,20 @@ static bool obtain(uint32_t type, size_t size, uint32_t tag, const struct caller
     }
 }
 
+/* Whether a byte of the tag is no character of 0x20 to 0x7E; unused bytes at its end are zero. */
+static bool odd_tag(uint32_t tag) {
+    for (tag &= ~(uint32_t)PROTECTED_POOL; tag != 0; tag >>= 8)
+        if ((tag & 0xFF) < 0x20 || (tag & 0xFF) > 0x7E)
+            return true;
+    return false;
+}
+
+/* Each of them once, as long as they do not alternate: a driver has few tags and uses them often. */
+static void warn_of_tag(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c) {
+    if (RXP_UNLIKELY(odd_tag(tag)) && atomic_exchange(&check.odd_tag, tag) != tag)
+        report_odd_tag(c, size, type, tag);
+}
+
 /* False, with a report, where the rules forbid the request and the process goes on. */
 static bool request_allowed(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c) {
     unsigned irql = KeGetCurrentIrql();
@@ -198,6 +213,7 @@ static bool request_allowed(uint32_t type, uint64_t size, uint32_t tag, const st
     }
     if (RXP_UNLIKELY(size == 0))
         report_zero_size(c, type, tag);
+    warn_of_tag(type, size, tag, c);
     return true;
 }
 

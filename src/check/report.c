@@ -219,6 +219,13 @@ void report_zero_size(const struct caller *c, uint32_t type, uint32_t tag) {
     commit(r, c);
 }
 
+void report_odd_tag(const struct caller *c, uint64_t size, uint32_t type, uint32_t tag) {
+    struct stop_report *r = stop_claim();
+    stop_warn(r, "a tag has characters outside 0x20 to 0x7E");
+    put_request(r, "", size, type, tag);
+    commit(r, c);
+}
+
 void report_size_refused(const struct caller *c, uint32_t type, uint32_t tag) {
     struct stop_report *r = stop_claim();
     stop_warn(r, "a request was refused: its size does not fit a ULONG");

@@ -30,6 +30,8 @@ void report_free_irql(const struct caller *c, const struct record_info *info, un
 void report_allocate_irql(const struct caller *c, uint32_t type, uint64_t size, unsigned irql);
 /* A request for no bytes. */
 void report_zero_size(const struct caller *c, uint32_t type, uint32_t tag);
+/* A tag with a byte outside 0x20 to 0x7E: a warning, the request is served. */
+void report_odd_tag(const struct caller *c, uint64_t size, uint32_t type, uint32_t tag);
 /* A request that does not fit a ULONG: a warning, the request is refused. */
 void report_size_refused(const struct caller *c, uint32_t type, uint32_t tag);
 /* A signed block, or a plain one, given to a routine of the other kind. */

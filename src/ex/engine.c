@@ -121,6 +121,8 @@ static void *any_alloc(uint64_t alias, uint64_t key, size_t size, size_t alignme
 
     if (RXP_UNLIKELY(heap == NULL))
         return engine_ready() ? late_alloc(key, size, alignment, flags) : NULL;
+    if (RXP_UNLIKELY(engine_thread.resting))
+        heap_rested(heap);
     return heap_alloc(heap, alias, key, size, alignment, flags);
 }
 

@@ -42,6 +42,7 @@ struct thread_state {
     uint32_t id;               /* heap id, or THREAD_NO_ID */
     bool ended;                /* past its exit hook */
     bool slow;                 /* fast paths are off: raised IRQL */
+    bool resting;              /* and for a while: heap_rest */
     struct heap *heap;         /* null: none yet, or past the exit hook */
 };
 

@@ -83,7 +83,7 @@ struct binset *heap_set_of(struct heap *heap, const struct slab *slab) {
 
 static void thread_use(struct heap *heap) {
     engine_thread.heap = heap;
-    if (engine_thread.slow)
+    if (engine_thread.slow || engine_thread.resting)
         return;
     engine_thread.table = heap->table;
     engine_thread.mask = heap->table_mask;
@@ -254,6 +254,28 @@ void engine_fast_paths(bool enabled) {
     engine_thread.slow = !enabled;
     if (heap != NULL)
         thread_use(heap);
+}
+
+void heap_rest(void) {
+    struct heap *heap = engine_thread.heap;
+
+    if (heap == NULL || engine_thread.resting)
+        return;
+    thread_leave();
+    engine_thread.resting = true;
+    engine_thread.heap = heap;
+}
+
+void heap_rested(struct heap *heap) {
+    bool long_idle = heap_sweep_due(heap);
+
+    if (long_idle)
+        slab_sweep(heap);
+    range_purge(long_idle); /* what the sweep found has been idle as long */
+    if (range_above())
+        return;
+    engine_thread.resting = false;
+    thread_use(heap);
 }
 
 /* With the heaps lock. */

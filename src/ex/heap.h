@@ -52,6 +52,13 @@ struct heap {
 
 /* The calling thread's heap, taken now if it has none; null past its end or when memory is short. */
 struct heap *heap_mine(void);
+/*
+ * The calling thread's next calls take the slow path, which gives back what has been idle long enough, until no more
+ * than may stay is idle. For a pool that was just emptied: a later call might else never look.
+ */
+void heap_rest(void);
+/* A call came by while the thread's heap rests. */
+void heap_rested(struct heap *heap);
 /* The heap of threads past their end; its user holds the late lock. Null when memory is short. */
 struct heap *heap_late(void);
 struct heap *heap_by_id(uint32_t id);

@@ -25,10 +25,14 @@ struct root *range_root(unsigned number);
  */
 struct slab *range_take(uint32_t count, size_t alignment, bool *zero);
 /*
- * Returns slabs, `dirty_pages` of whose pages may hold data. The descriptors are SLAB_NONE again. Idle dirty memory above
- * max(1 MiB, live / 8) is given back to the system at once, oldest first. Takes the ranges lock.
+ * Returns slabs, `dirty_pages` of whose pages may hold data. The descriptors are SLAB_NONE again. Idle dirty memory
+ * above max(1 MiB, live / 8) goes back to the system, oldest first, once it has been idle for 30 ms. True where
+ * little is left of what lived lately and there is such memory: nobody may come by again, so the caller's heap rests.
+ * Takes the ranges lock.
  */
-void range_return(struct slab *first, uint32_t count, uint64_t dirty_pages);
+bool range_return(struct slab *first, uint32_t count, uint64_t dirty_pages);
+/* Whether there is more idle dirty memory than may stay. */
+bool range_above(void);
 /* Extends a taken run in place by `more` slabs; false when what follows is in use. */
 bool range_extend(struct slab *first, uint32_t count, uint32_t more, bool *zero);
 /* Gives back what has been idle for purge= milliseconds; `everything` does not wait. Returns bytes. */

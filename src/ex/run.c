@@ -18,6 +18,10 @@
 #define SLAB_PAGES (SLAB_SIZE / POOL_PAGE_SIZE)
 #define IDLE_LEAST ((uint64_t)1 << 20)
 #define IDLE_SHARE 8u
+/* How long idle memory above that waits, ms: what a loop takes again at once is not worth giving back. */
+#define GRACE 30u
+/* Where less than this share of what lived lately is left, the pool counts as emptied. */
+#define EMPTIED_SHARE 4u
 
 enum sort { CLEAN, DIRTY, SORTS };
 
@@ -30,6 +34,7 @@ static struct {
     uint64_t occupied[SORTS];     /* bit n: lists[.][n] holds a run */
     uint32_t oldest, newest;
     uint64_t live_bytes, dirty_pages;
+    uint64_t peak_bytes, peak_time; /* the most that lived lately: halved every GRACE ms */
 } runs;
 
 static unsigned run_list(uint32_t count) {
@@ -177,7 +182,8 @@ static struct slab *run_split(struct slab *first, uint32_t count, size_t alignme
 
 /* --- giving back ---------------------------------------------------------------------------------- */
 
-static void run_join(struct slab *first, uint32_t count, enum sort sort, uint64_t dirty_pages) {
+static void run_join(struct slab *first, uint32_t count, enum sort sort, uint64_t dirty_pages,
+                     uint64_t now) {
     uint32_t id = range_slab_id(first), index = id & ((1u << SLAB_ID_BITS) - 1);
     const struct root *root = range_root(id >> SLAB_ID_BITS);
     struct slab *before = first - 1, *after = first + count;
@@ -196,7 +202,7 @@ static void run_join(struct slab *first, uint32_t count, enum sort sort, uint64_
         run_remove(after);
     }
     run_insert(first, count, sort, dirty_pages);
-    first->idle_since = sort == DIRTY ? plat_clock_ms() : 0;
+    first->idle_since = now;
 }
 
 static size_t run_purge_oldest(void) {
@@ -206,7 +212,7 @@ static size_t run_purge_oldest(void) {
 
     run_remove(first);
     plat_purge((void *)range_slab_base(first), (size_t)count << SLAB_SHIFT);
-    run_join(first, count, CLEAN, 0);
+    run_join(first, count, CLEAN, 0, 0);
     return pages * POOL_PAGE_SIZE;
 }
 
@@ -215,17 +221,48 @@ static uint64_t idle_allowed(void) {
     return share > IDLE_LEAST ? share : IDLE_LEAST;
 }
 
+static bool idle_above(void) {
+    return runs.dirty_pages * POOL_PAGE_SIZE > idle_allowed();
+}
+
+static bool oldest_since(uint64_t wait, uint64_t now) {
+    return runs.oldest != 0 && range_slab_by_id(runs.oldest)->idle_since + wait <= now;
+}
+
+static size_t purge_above(uint64_t now) {
+    size_t given = 0;
+    while (idle_above() && oldest_since(GRACE, now))
+        given += run_purge_oldest();
+    return given;
+}
+
 size_t range_purge(bool everything) {
     uint64_t now = plat_clock_ms(), wait = options_get()->purge_ms;
     size_t given = 0;
 
     engine_lock(LOCK_RANGES);
-    while (runs.oldest != 0 &&
-           (everything || range_slab_by_id(runs.oldest)->idle_since + wait <= now))
+    while (everything ? runs.oldest != 0 : oldest_since(wait, now))
         given += run_purge_oldest();
+    given += purge_above(now);
     run_publish();
     engine_unlock(LOCK_RANGES);
     return given;
+}
+
+static void peak_update(uint64_t now) {
+    if (now >= runs.peak_time + GRACE) {
+        runs.peak_bytes /= 2;
+        runs.peak_time = now;
+    }
+    if (runs.peak_bytes < runs.live_bytes)
+        runs.peak_bytes = runs.live_bytes;
+}
+
+bool range_above(void) {
+    engine_lock(LOCK_RANGES);
+    bool above = idle_above();
+    engine_unlock(LOCK_RANGES);
+    return above;
 }
 
 /* --- taking and returning ------------------------------------------------------------------------- */
@@ -240,7 +277,7 @@ static struct slab *run_grow(unsigned number, uint32_t count, size_t alignment) 
     if (first == 0)
         return NULL;
     if (skip > 0)
-        run_join(range_slab_at(number, first), skip, CLEAN, 0);
+        run_join(range_slab_at(number, first), skip, CLEAN, 0, 0);
     return range_slab_at(number, first + skip);
 }
 
@@ -279,14 +316,18 @@ struct slab *range_take(uint32_t count, size_t alignment, bool *zero) {
     return s;
 }
 
-void range_return(struct slab *first, uint32_t count, uint64_t dirty_pages) {
+bool range_return(struct slab *first, uint32_t count, uint64_t dirty_pages) {
+    uint64_t now = plat_clock_ms();
+
     engine_lock(LOCK_RANGES);
+    peak_update(now);
     runs.live_bytes -= (uint64_t)count << SLAB_SHIFT;
-    run_join(first, count, dirty_pages > 0 ? DIRTY : CLEAN, dirty_pages);
-    while (runs.dirty_pages * POOL_PAGE_SIZE > idle_allowed())
-        run_purge_oldest();
+    run_join(first, count, dirty_pages > 0 ? DIRTY : CLEAN, dirty_pages, now);
+    purge_above(now);
+    bool emptied = idle_above() && runs.live_bytes < runs.peak_bytes / EMPTIED_SHARE;
     run_publish();
     engine_unlock(LOCK_RANGES);
+    return emptied;
 }
 
 bool range_extend(struct slab *first, uint32_t count, uint32_t more, bool *zero) {

@@ -356,7 +356,8 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
         account_fold_end(account_at(account), STATE_LOAD(&slab->allocs),
                          STATE_LOAD(&slab->frees) + pushes);
     }
-    range_return(slab, 1, dirty);
+    if (range_return(slab, 1, dirty))
+        heap_rest();
 }
 
 static bool slab_notified(const struct slab *slab) {
@@ -520,13 +521,19 @@ void slab_sweep(struct heap *heap) {
             sweep_bin(heap, set, c);
 }
 
-/* Now and then, from slow paths only: what has been idle for purge= milliseconds goes back to the system. */
-void heap_tick(struct heap *heap) {
+bool heap_sweep_due(struct heap *heap) {
     uint64_t now = plat_clock_ms();
 
     if (RXP_LIKELY(now < heap->next_sweep))
-        return;
+        return false;
     heap->next_sweep = now + options_get()->purge_ms;
+    return true;
+}
+
+/* Now and then, from slow paths only: what has been idle for purge= milliseconds goes back to the system. */
+void heap_tick(struct heap *heap) {
+    if (!heap_sweep_due(heap))
+        return;
     slab_sweep(heap);
     range_purge(false);
 }

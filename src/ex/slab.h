@@ -33,6 +33,8 @@ uint32_t slab_side_account(const struct slab *slab, const void *block);
 /* Marks it free; false where another thread did so since `account` was read. `owned`: the caller owns the slab. */
 bool slab_side_clear(struct slab *slab, const void *block, uint32_t account, bool owned);
 
+/* True once in purge= milliseconds. */
+bool heap_sweep_due(struct heap *heap);
 /* Takes what others reported as no longer full. The owner's. */
 void slab_drain(struct heap *heap);
 /* Retires what is empty, idle currents included. The owner's. */

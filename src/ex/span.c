@@ -39,7 +39,8 @@ bool span_free(struct heap *heap, struct slab *slab) {
     if (!slab_hide_span(slab))
         return false;
     count_free(heap, account, bytes);
-    range_return(slab, slabs_of(bytes), slabs_of(bytes) * (SLAB_SIZE / POOL_PAGE_SIZE));
+    if (range_return(slab, slabs_of(bytes), slabs_of(bytes) * (SLAB_SIZE / POOL_PAGE_SIZE)))
+        heap_rest();
     if (heap != NULL)
         heap_tick(heap);
     return true;

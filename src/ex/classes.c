@@ -11,7 +11,8 @@ static void class_add(enum class_layout layout, uint32_t size, bool page_unit) {
     c->reciprocal = (uint32_t)((((uint64_t)1 << 32) + size - 1) / size);
     c->unit_mask = (uint16_t)(unit - 1);
     c->per_unit = (uint16_t)(unit / size);
-    c->last = (uint16_t)((c->per_unit - 1) * size);
+    c->limit =
+        (uint16_t)((c->per_unit - 1) * (size * c->reciprocal)); /* the product wraps at 2^32 */
     c->capacity = (uint16_t)(c->per_unit * (SLAB_SIZE / unit));
     c->step =
         page_unit ? c->per_unit : (uint16_t)(size < POOL_PAGE_SIZE ? POOL_PAGE_SIZE / size : 1);

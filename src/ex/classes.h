@@ -11,6 +11,16 @@
 
 #include "ex/engine.h"
 
+/*
+ * Block i of a unit starts at offset i * size, and i * size * reciprocal = i * 2^32 + i * excess with
+ * excess = size * reciprocal - 2^32 < size. So an offset starts a block iff (uint32_t)(offset * reciprocal) is at most
+ * limit = (per_unit - 1) * excess: other offsets leave at least reciprocal - excess, which is more, and what a unit has left over
+ * behind its last block would be i = per_unit. One multiply and one compare answer for both.
+ */
+RXP_INLINE bool class_starts_block(uint32_t reciprocal, uint32_t limit, uint32_t offset) {
+    return offset * reciprocal <= limit;
+}
+
 #define CLASSES_MAX 64
 /* The class of a size: classes_of[layout][(size + 15) / 16]. */
 #define CLASS_MAP_SIZE (SLAB_BLOCK_MAX / 16 + 1)
@@ -19,7 +29,8 @@ struct class_info {
     uint32_t block_size;
     uint32_t reciprocal; /* ceil(2^32 / block_size) */
     uint16_t unit_mask;
-    uint16_t last;     /* offset of a unit's last block */
+    uint16_t
+        limit; /* what the last block's offset times reciprocal leaves below 2^32: class_starts_block */
     uint16_t per_unit; /* blocks in a unit */
     uint16_t step;     /* blocks carved at a time; divides or equals per_unit for page units */
     uint16_t capacity; /* blocks in a slab */

@@ -99,7 +99,7 @@ RXP_INLINE struct slab *fast_slab(const void *address) {
 /* True where `address` is the start of a block as the slab lays them out. */
 RXP_INLINE bool slab_starts_block(const struct slab *slab, const void *address) {
     uint32_t within = (uint32_t)(uintptr_t)address & slab->unit_mask;
-    return within * slab->reciprocal < slab->reciprocal && within <= slab->last;
+    return class_starts_block(slab->reciprocal, slab->limit, within);
 }
 
 RXP_INLINE void fast_give(struct slab *slab, void *block) {

@@ -158,11 +158,11 @@ struct slab {
     _Atomic uint64_t allocs; /* ever, since taken into service */
     _Atomic uint64_t frees;  /* by the owner; others count in `remote` */
     uint64_t event; /* the value of frees at which the owner looks up: empty, or no longer full */
-    uint32_t reciprocal; /* ceil(2^32 / block_size): o is a block start iff (uint32)(o * r) < r */
+    uint32_t reciprocal;    /* ceil(2^32 / block_size) */
     _Atomic uint32_t owner; /* heap id; with OWNER_SLOW set it never equals a thread's id */
     uint32_t tag;           /* of the account; 0 for a mixed slab */
     uint16_t unit_mask;     /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
-    uint16_t last;          /* offset of the last block in a unit */
+    uint16_t limit;         /* see classes.h */
     uint32_t block_size;    /* bytes; for a span its whole size in pages is span_bytes */
     _Atomic uint32_t generation;
     _Atomic uint16_t account; /* 0 for a mixed slab */

@@ -267,7 +267,7 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->event = EVENT_NEVER;
     slab->reciprocal = c->reciprocal;
     slab->unit_mask = c->unit_mask;
-    slab->last = c->last;
+    slab->limit = c->limit;
     slab->block_size = c->block_size;
     slab->tag = mixed ? 0 : account_at(set->account)->tag;
     STATE_STORE(&slab->account, (uint16_t)set->account);

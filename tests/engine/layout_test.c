@@ -1,5 +1,6 @@
 /* Where blocks lie and what a pointer is answered: page rule, alignment, interior and wild pointers, zeroing. */
 #include "engine_test.h"
+#include "ex/classes.h"
 
 #define PAGE 4096u
 
@@ -210,8 +211,22 @@ static void sizes_that_cannot_be_answer_null(void **state) {
     pool_walk();
 }
 
+static void one_compare_tells_every_start_of_a_block(void **state) {
+    (void)state;
+    pool_free(pool_alloc(test_key(1), 1)); /* the classes stand */
+    for (int layout = 0; layout < 2; layout++)
+        for (unsigned class = 0; class < engine_classes.count[layout]; class ++) {
+            const struct class_info *c = &engine_classes.info[layout][class];
+            for (uint32_t offset = 0; offset <= c->unit_mask; offset++) {
+                bool starts = offset % c->block_size == 0 && offset / c->block_size < c->per_unit;
+                assert_int_equal(class_starts_block(c->reciprocal, c->limit, offset), starts);
+            }
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_compare_tells_every_start_of_a_block),
         cmocka_unit_test(every_size_obeys_the_page_rule),
         cmocka_unit_test(every_block_of_a_slab_obeys_the_page_rule),
         cmocka_unit_test(cache_aligned_blocks_start_on_a_line),

@@ -46,10 +46,11 @@ class Case:
     """One row: a case of micro.c with its numbers. Sizes are log-uniform from 16 to 1,024 bytes unless the
     text says another. `group` is what the command line may name."""
 
-    def __init__(self, group, text, pairs, live=1, tags=1, threads=1, skip=()):
+    def __init__(self, group, text, pairs, live=1, tags=1, threads=1, skip=(), even=False):
         self.group, self.text, self.pairs = group, text, pairs
         self.live, self.tags, self.threads, self.skip = live, tags, threads, skip
-        self.name = group + ("-%d" % live if group == "replace" else "")
+        self.program_case = group + ("-even" if even else "")
+        self.name = self.program_case + ("-%d" % live if group == "replace" else "")
         self.name += "-tags-%d" % tags if tags > 1 else ""
 
 
@@ -60,9 +61,11 @@ CASES = [
     Case("same", "same 64-byte block again", 20000000, skip=ONE_TAG),
     Case("same", "same block, 16 tags", 20000000, tags=16),
     Case("fifo", "1,000 first in first out", 5000000, skip=ONE_TAG),
+    Case("fifo", "the same, sizes even", 5000000, skip=ONE_TAG, even=True),
     Case("fifo", "first in first out, 16 tags", 5000000, tags=16),
     Case("fifo", "first in first out, 256 tags", 5000000, tags=256),
     Case("lifo", "1,000 last in first out", 5000000, skip=ONE_TAG),
+    Case("lifo", "the same, sizes even", 5000000, skip=ONE_TAG, even=True),
     Case("lifo", "last in first out, 16 tags", 5000000, tags=16),
     Case("lifo", "last in first out, 256 tags", 5000000, tags=256),
     Case("replace", "replace one of 1,000", 5000000, 1000, skip=ONE_TAG),
@@ -106,7 +109,7 @@ def environment(allocator):
 def run_case(case, allocator, build, scale):
     """One process; a dict of its figures, or a string that says why there are none."""
     pairs = max(case.pairs // scale, 1000)
-    command = [os.path.join(build, "bin", allocator.program), case.group, str(pairs), str(case.live),
+    command = [os.path.join(build, "bin", allocator.program), case.program_case, str(pairs), str(case.live),
                str(case.tags)]
     # One thread stays on one processor; two may not.
     cpus = sorted(os.sched_getaffinity(0))

@@ -104,10 +104,11 @@ static inline void *allocate_next(struct work *w, uint64_t i) {
 }
 
 /* Sizes log-uniform in [low, high], tags uniform. */
-static void plan_requests(struct work *w, double low, double high, uint32_t tags) {
+static void plan_requests(struct work *w, double low, double high, bool even, uint32_t tags) {
     for (uint32_t i = 0; i < REQUESTS; i++) {
         double unit = (double)(random_next() >> 11) * 0x1p-53;
-        w->requests[i].size = (uint32_t)(low * exp(unit * log(high / low)));
+        double size = even ? low + unit * (high - low) : low * exp(unit * log(high / low));
+        w->requests[i].size = (uint32_t)size;
         w->requests[i].tag = allocator_tag((uint32_t)(random_next() % tags));
     }
 }
@@ -291,14 +292,21 @@ static void run_threads(struct work *w) {
 static const struct bench_case {
     const char *name;
     double low, high; /* sizes in bytes */
+    bool even;        /* every size as likely as any other; else log-uniform */
     bool filled;      /* the slots are filled before the clock starts, and emptied after it stops */
     void (*run)(struct work *w);
 } cases[] = {
-    {"same", 64, 64, false, run_same},          {"fifo", 16, 1024, false, run_fifo},
-    {"lifo", 16, 1024, false, run_lifo},        {"replace", 16, 1024, true, run_replace},
-    {"large", 65536, 4194304, true, run_large}, {"zeroed", 16, 65536, true, run_zeroed},
-    {"realloc", 16, 16, false, run_realloc},    {"handover", 16, 1024, false, run_handover},
-    {"threads", 16, 1024, false, run_threads},
+    {"same", 64, 64, true, false, run_same},
+    {"fifo", 16, 1024, false, false, run_fifo},
+    {"lifo", 16, 1024, false, false, run_lifo},
+    {"fifo-even", 16, 1024, true, false, run_fifo},
+    {"lifo-even", 16, 1024, true, false, run_lifo},
+    {"replace", 16, 1024, false, true, run_replace},
+    {"large", 65536, 4194304, false, true, run_large},
+    {"zeroed", 16, 65536, false, true, run_zeroed},
+    {"realloc", 16, 16, true, false, run_realloc},
+    {"handover", 16, 1024, false, false, run_handover},
+    {"threads", 16, 1024, false, false, run_threads},
 };
 
 static const struct bench_case *case_by_name(const char *name) {
@@ -342,7 +350,7 @@ int main(int argc, char **argv) {
         give_up("the allocator under test cannot start");
     }
     w->slots = own_memory(w->live * sizeof(void *));
-    plan_requests(w, c->low, c->high, tags);
+    plan_requests(w, c->low, c->high, c->even, tags);
 
     long start_kib = status_kib("VmRSS:");
     if (c->filled) {

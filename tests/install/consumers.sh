@@ -60,7 +60,7 @@ readme_example() {
 }
 check "the README's example" readme_example
 
-check "find_package configures" cmake -S "$source/package" -B "$work/package" \
+check "find_package configures" cmake -G Ninja -S "$source/package" -B "$work/package" \
     -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="$cc" -DPLAIN="$source/plain.c"
 check "find_package builds" cmake --build "$work/package"
 check "rxpool::rxpool runs" "$work/package/plain-shared"

@@ -427,9 +427,8 @@ static bool slab_has_block(struct slab *slab) {
 }
 
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
+    slab_drain(heap); /* first: it may retire the current slab */
     struct slab *slab = set->current[class];
-
-    slab_drain(heap);
     if (slab != &engine_no_slab) {
         idle_forget(slab);
         if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve(slab)))

@@ -127,50 +127,44 @@ FORCEINLINE VOID RxpoolCountOne(PULONG Counter) {
     __atomic_store_n(Counter, count + 1, __ATOMIC_RELAXED);
 }
 
-/* An entry of the list, or one that Allocate gives; NULL when it gives none. */
-FORCEINLINE PVOID ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside) {
+FORCEINLINE PVOID RxpoolLookasideTake(PGENERAL_LOOKASIDE Lookaside) {
     PVOID entry;
 
-    RxpoolCountOne(&Lookaside->L.TotalAllocates);
-    entry = InterlockedPopEntrySList(&Lookaside->L.ListHead);
+    RxpoolCountOne(&Lookaside->TotalAllocates);
+    entry = InterlockedPopEntrySList(&Lookaside->ListHead);
     if (entry == NULL) {
-        RxpoolCountOne(&Lookaside->L.AllocateMisses);
-        entry = Lookaside->L.Allocate(Lookaside->L.Type, Lookaside->L.Size, Lookaside->L.Tag);
+        RxpoolCountOne(&Lookaside->AllocateMisses);
+        entry = Lookaside->Allocate(Lookaside->Type, Lookaside->Size, Lookaside->Tag);
     }
     return entry;
+}
+
+FORCEINLINE VOID RxpoolLookasideGive(PGENERAL_LOOKASIDE Lookaside, PVOID Entry) {
+    RxpoolCountOne(&Lookaside->TotalFrees);
+    if (ExQueryDepthSList(&Lookaside->ListHead) >= Lookaside->Depth) {
+        RxpoolCountOne(&Lookaside->FreeMisses);
+        Lookaside->Free(Entry);
+    } else {
+        InterlockedPushEntrySList(&Lookaside->ListHead, (PSLIST_ENTRY)Entry);
+    }
+}
+
+/* An entry of the list, or one that Allocate gives; NULL when it gives none. */
+FORCEINLINE PVOID ExAllocateFromNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside) {
+    return RxpoolLookasideTake(&Lookaside->L);
+}
+
+FORCEINLINE PVOID ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside) {
+    return RxpoolLookasideTake(&Lookaside->L);
 }
 
 /* Keeps Entry, or gives it to Free when the list is full. */
 FORCEINLINE VOID ExFreeToNPagedLookasideList(PNPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry) {
-    RxpoolCountOne(&Lookaside->L.TotalFrees);
-    if (ExQueryDepthSList(&Lookaside->L.ListHead) >= Lookaside->L.Depth) {
-        RxpoolCountOne(&Lookaside->L.FreeMisses);
-        Lookaside->L.Free(Entry);
-    } else {
-        InterlockedPushEntrySList(&Lookaside->L.ListHead, (PSLIST_ENTRY)Entry);
-    }
-}
-
-FORCEINLINE PVOID ExAllocateFromPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside) {
-    PVOID entry;
-
-    RxpoolCountOne(&Lookaside->L.TotalAllocates);
-    entry = InterlockedPopEntrySList(&Lookaside->L.ListHead);
-    if (entry == NULL) {
-        RxpoolCountOne(&Lookaside->L.AllocateMisses);
-        entry = Lookaside->L.Allocate(Lookaside->L.Type, Lookaside->L.Size, Lookaside->L.Tag);
-    }
-    return entry;
+    RxpoolLookasideGive(&Lookaside->L, Entry);
 }
 
 FORCEINLINE VOID ExFreeToPagedLookasideList(PPAGED_LOOKASIDE_LIST Lookaside, PVOID Entry) {
-    RxpoolCountOne(&Lookaside->L.TotalFrees);
-    if (ExQueryDepthSList(&Lookaside->L.ListHead) >= Lookaside->L.Depth) {
-        RxpoolCountOne(&Lookaside->L.FreeMisses);
-        Lookaside->L.Free(Entry);
-    } else {
-        InterlockedPushEntrySList(&Lookaside->L.ListHead, (PSLIST_ENTRY)Entry);
-    }
+    RxpoolLookasideGive(&Lookaside->L, Entry);
 }
 
 FORCEINLINE PVOID ExAllocateFromLookasideListEx(PLOOKASIDE_LIST_EX Lookaside) {

@@ -2,7 +2,8 @@
  * The allocator under test, chosen when the program is built, so that a call is what a user's call is:
  * direct, into a shared library.
  *
- *   BENCH_EX      ExAllocatePoolWithTag and ExFreePool of librxpool.so
+ *   BENCH_EX      ExAllocatePoolWithTag and ExFreePool of librxpool.so; with BENCH_CHECKED, and DBG=1, the
+ *                 checked build's RxAllocatePoolWithTag and RxFreePool
  *   BENCH_HEAPS   mimalloc with one heap for each tag: the nearest that a peer comes to accounting
  *   neither       malloc and free: glibc's, or those of a preloaded library
  */
@@ -16,7 +17,9 @@
 
 #if defined(BENCH_EX)
 
-#include <ntddk.h>
+#include <ntifs.h>
+#include <ntrxdef.h>
+#include <string.h>
 
 /* Four characters, different for every index up to a million. */
 static inline uint32_t allocator_tag(uint32_t index) {
@@ -30,10 +33,24 @@ static inline uint32_t allocator_tag(uint32_t index) {
     }
     return tag;
 }
-static inline bool allocator_start(uint32_t tags) {
+static inline bool allocator_load(uint32_t tags) {
     return tags < 62 * 62 * 62;
 }
 static inline void allocator_thread_start(void) {}
+/* accounts.c: what the pool's table says of all tags together; false where there is no table. */
+bool allocator_accounts(uint64_t *allocations, uint64_t *live);
+#if defined(BENCH_CHECKED)
+static inline void *allocate(size_t size, uint32_t tag) {
+    return RxAllocatePoolWithTag(NonPagedPoolNx, (ULONG)size, tag);
+}
+static inline void *allocate_zeroed(size_t size, uint32_t tag) {
+    void *block = allocate(size, tag);
+    return block == NULL ? NULL : memset(block, 0, size);
+}
+static inline void release(void *block) {
+    RxFreePool(block);
+}
+#else
 static inline void *allocate(size_t size, uint32_t tag) {
     return ExAllocatePoolWithTag(NonPagedPoolNx, size, tag);
 }
@@ -43,6 +60,7 @@ static inline void *allocate_zeroed(size_t size, uint32_t tag) {
 static inline void release(void *block) {
     ExFreePool(block);
 }
+#endif
 #define ALLOCATOR_HAS_REALLOC 0
 static inline void *reallocate(void *block, size_t size) {
     return (void)size, block;
@@ -50,42 +68,22 @@ static inline void *reallocate(void *block, size_t size) {
 
 #elif defined(BENCH_HEAPS)
 
-#include <dlfcn.h>
-
+/* heaps.c. A mimalloc heap belongs to its thread, so each thread has its own set. */
 typedef struct mi_heap_s mi_heap_t;
-static mi_heap_t *(*heap_new)(void);
-static void *(*heap_malloc)(mi_heap_t *heap, size_t size);
-static void *(*heap_zalloc)(mi_heap_t *heap, size_t size);
-static void (*heap_free)(void *block);
-static uint32_t heap_count;
-/* A mimalloc heap belongs to its thread, so each thread has its own set. */
-static _Thread_local mi_heap_t **heaps;
+extern mi_heap_t *(*heap_new)(void);
+extern void *(*heap_malloc)(mi_heap_t *heap, size_t size);
+extern void *(*heap_zalloc)(mi_heap_t *heap, size_t size);
+extern void (*heap_free)(void *block);
+extern _Thread_local mi_heap_t **heaps;
+/* False where the library is not there. */
+bool allocator_load(uint32_t tags);
+void allocator_thread_start(void);
+static inline bool allocator_accounts(uint64_t *allocations, uint64_t *live) {
+    return *allocations = *live = 0, false;
+}
 
 static inline uint32_t allocator_tag(uint32_t index) {
     return index;
-}
-static inline void allocator_thread_start(void) {
-    heaps = calloc(heap_count, sizeof(*heaps));
-    for (uint32_t i = 0; heaps != NULL && i < heap_count; i++) {
-        heaps[i] = heap_new();
-    }
-}
-/* False where the library is not there. */
-static inline bool allocator_start(uint32_t tags) {
-    void *library = dlopen("libmimalloc.so.2", RTLD_NOW);
-    if (library == NULL) {
-        return false;
-    }
-    *(void **)&heap_new = dlsym(library, "mi_heap_new");
-    *(void **)&heap_malloc = dlsym(library, "mi_heap_malloc");
-    *(void **)&heap_zalloc = dlsym(library, "mi_heap_zalloc");
-    *(void **)&heap_free = dlsym(library, "mi_free");
-    heap_count = tags;
-    if (heap_new == NULL || heap_malloc == NULL || heap_zalloc == NULL || heap_free == NULL) {
-        return false;
-    }
-    allocator_thread_start();
-    return heaps != NULL;
 }
 static inline void *allocate(size_t size, uint32_t tag) {
     return heap_malloc(heaps[tag], size);
@@ -106,10 +104,13 @@ static inline void *reallocate(void *block, size_t size) {
 static inline uint32_t allocator_tag(uint32_t index) {
     return index;
 }
-static inline bool allocator_start(uint32_t tags) {
+static inline bool allocator_load(uint32_t tags) {
     return (void)tags, true;
 }
 static inline void allocator_thread_start(void) {}
+static inline bool allocator_accounts(uint64_t *allocations, uint64_t *live) {
+    return *allocations = *live = 0, false;
+}
 static inline void *allocate(size_t size, uint32_t tag) {
     return (void)tag, malloc(size);
 }

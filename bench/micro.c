@@ -1,116 +1,33 @@
 /*
- * One case, one allocator, one process:   bench-... CASE PAIRS LIVE TAGS
+ * One case, one allocator, one process:   bench-... CASE PAIRS LIVE TAGS [THREADS [REST]]
  *
- * Prints `ns_per_pair start_kib peak_kib after_kib`. A pair is an allocation and a free. Every block's first
- * word is written when it is handed out and checked before it is freed: an allocator that hands out the same
- * memory twice does not finish. start_kib is resident before the first allocation (the bench's own tables
- * are touched by then), peak_kib the high-water mark, after_kib resident when everything has been freed.
+ * A pair is an allocation and a free. Every block's first word is written when it is handed out and checked
+ * before it is freed, and when everything has been measured a proof fills whole blocks and compares every byte:
+ * an allocator that hands out the same memory twice does not finish. REST is how many milliseconds pass
+ * between the last free and the one later call after which memory is looked at once more.
  */
 #define _GNU_SOURCE
-#include "allocator.h"
+#include "bench.h"
 
+#include <dlfcn.h>
 #include <math.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
 
-#define REQUESTS 65536u /* a power of two */
-#define BATCH 1000u     /* blocks of the fifo and lifo cases */
-#define RING 4096u      /* a power of two */
-#define PAGE 4096u
+#define BATCH 1000u /* blocks of the fifo and lifo cases */
 
-struct request {
-    uint32_t size;
-    uint32_t tag;
-};
-
-/* What one case is asked to do. */
-struct work {
-    uint64_t pairs;
-    size_t live;
-    void **slots; /* `live` pointers, all null at first */
-    struct request requests[REQUESTS];
-};
-
-static uint64_t random_state = 0x9E3779B97F4A7C15u;
-
-static uint64_t random_next(void) {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void give_up(const char *why) {
-    fprintf(stderr, "bench: %s\n", why);
-    exit(1);
-}
-
-/* Memory of the bench itself never comes from the allocator under test. */
-static void *own_memory(size_t size) {
-    void *memory =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory == MAP_FAILED) {
-        give_up("no memory for the bench itself");
-    }
-    return memory;
-}
-
-/* A line of /proc/self/status in KiB. */
-static long status_kib(const char *key) {
-    char line[256];
-    long value = -1;
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-        if (strncmp(line, key, strlen(key)) == 0) {
-            value = strtol(line + strlen(key) + 1, NULL, 10);
-        }
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return value;
-}
-
-static inline void *stamp(void *block) {
-    if (__builtin_expect(block == NULL, 0)) {
-        give_up("the allocator under test answered NULL");
-    }
-    *(void **)block = block;
-    return block;
-}
-
-static inline void check_and_release(void *block) {
-    if (__builtin_expect(*(void **)block != block, 0)) {
-        give_up("a live block was overwritten");
-    }
-    release(block);
-}
-
-static inline void *allocate_next(struct work *w, uint64_t i) {
-    const struct request *r = &w->requests[i & (REQUESTS - 1)];
-    return stamp(allocate(r->size, r->tag));
-}
-
-/* Sizes log-uniform in [low, high], tags uniform. */
+/* Sizes log-uniform or even in [low, high], tags uniform. */
 static void plan_requests(struct work *w, double low, double high, bool even, uint32_t tags) {
     for (uint32_t i = 0; i < REQUESTS; i++) {
-        double unit = (double)(random_next() >> 11) * 0x1p-53;
+        double unit = (double)(random_step(&w->seed) >> 11) * 0x1p-53;
         double size = even ? low + unit * (high - low) : low * exp(unit * log(high / low));
         w->requests[i].size = (uint32_t)size;
-        w->requests[i].tag = allocator_tag((uint32_t)(random_next() % tags));
+        w->requests[i].tag = allocator_tag((uint32_t)(random_step(&w->seed) % tags));
     }
+}
+
+static size_t request_size(const struct work *w, uint64_t i) {
+    return w->requests[i & (REQUESTS - 1)].size;
 }
 
 /* --- cases ------------------------------------------------------------------------------------ */
@@ -145,39 +62,59 @@ static void run_lifo(struct work *w) {
     }
 }
 
-/* The slots are full when this runs: each step frees a random one and fills it again. */
+/* Frees a random one of the live blocks; the slot to fill again. */
+static void **free_any(struct work *w) {
+    void **slot = &w->slots[random_step(&w->seed) % w->live];
+    check_and_release(*slot);
+    return slot;
+}
+
 static void run_replace(struct work *w) {
     for (uint64_t i = 0; i < w->pairs; i++) {
-        void **slot = &w->slots[random_next() % w->live];
-        check_and_release(*slot);
-        *slot = allocate_next(w, i);
+        *free_any(w) = allocate_next(w, i);
     }
 }
 
 /* As replace, and every page of a block is written, as its user would. */
 static void run_large(struct work *w) {
     for (uint64_t i = 0; i < w->pairs; i++) {
-        void **slot = &w->slots[random_next() % w->live];
-        check_and_release(*slot);
+        void **slot = free_any(w);
         *slot = allocate_next(w, i);
-        uint32_t size = w->requests[i & (REQUESTS - 1)].size;
-        for (uint32_t offset = PAGE; offset < size; offset += PAGE) {
+        for (size_t offset = PAGE; offset < request_size(w, i); offset += PAGE) {
             ((volatile char *)*slot)[offset] = 1;
         }
     }
 }
 
-/* As replace with zeroed blocks; a word that is not zero ends the run. */
+/* As replace with zeroed blocks, every byte written afterwards. */
 static void run_zeroed(struct work *w) {
     for (uint64_t i = 0; i < w->pairs; i++) {
         const struct request *r = &w->requests[i & (REQUESTS - 1)];
-        void **slot = &w->slots[random_next() % w->live];
-        check_and_release(*slot);
+        void **slot = free_any(w);
         char *block = allocate_zeroed(r->size, r->tag);
         if (block == NULL || block[0] != 0 || block[r->size / 2] != 0 || block[r->size - 1] != 0) {
             give_up("a zeroed block is not");
         }
         memset(block, 1, r->size);
+        *slot = stamp(block);
+    }
+}
+
+/*
+ * As replace with large zeroed blocks: every page is written, and was zero. One instruction reads and
+ * writes, since a read of its own would cost a page fault that a user who just writes does not have.
+ */
+static void run_zeroed_large(struct work *w) {
+    for (uint64_t i = 0; i < w->pairs; i++) {
+        const struct request *r = &w->requests[i & (REQUESTS - 1)];
+        void **slot = free_any(w);
+        unsigned char *block = allocate_zeroed(r->size, r->tag), seen = 0;
+        for (size_t offset = 0; block != NULL && offset < r->size; offset += PAGE) {
+            seen |= __atomic_fetch_or(&block[offset], 1, __ATOMIC_RELAXED);
+        }
+        if (seen != 0) {
+            give_up("a zeroed block is not");
+        }
         *slot = stamp(block);
     }
 }
@@ -192,7 +129,7 @@ static void run_realloc(struct work *w) {
         unsigned k = i % 16;
         size_t old = buffers[k].size;
         if (old > 1u << 20) {
-            free(buffers[k].block);
+            release(buffers[k].block);
             buffers[k].block = NULL;
             old = 0;
         }
@@ -206,107 +143,62 @@ static void run_realloc(struct work *w) {
         buffers[k].size = size;
     }
     for (unsigned k = 0; k < 16; k++) {
-        free(buffers[k].block);
+        release(buffers[k].block);
     }
 }
 
-/* --- two threads -------------------------------------------------------------------------------- */
-
-static struct {
-    _Alignas(64) _Atomic uint64_t written;
-    _Alignas(64) _Atomic uint64_t read;
-    _Alignas(64) void *block[RING];
-    uint64_t pairs;
-} ring;
-
-static void *consume(void *unused) {
-    (void)unused;
-    for (uint64_t i = 0; i < ring.pairs; i++) {
-        while (atomic_load_explicit(&ring.written, memory_order_acquire) == i) {
-            sched_yield();
-        }
-        check_and_release(ring.block[i & (RING - 1)]);
-        atomic_store_explicit(&ring.read, i + 1, memory_order_release);
-    }
-    return NULL;
+static size_t grown(size_t size, size_t most) {
+    return size + size / 2 < most ? size + size / 2 : most;
 }
 
-/* One thread allocates, another frees, at most RING blocks on the way. */
-static void run_handover(struct work *w) {
-    pthread_t consumer;
-    ring.pairs = w->pairs;
-    ring.written = ring.read = 0;
-    if (pthread_create(&consumer, NULL, consume, NULL) != 0) {
-        give_up("no thread");
-    }
+/* One buffer that grows by half up to LIVE MiB, each page written once it is there; a pair is one growth. */
+static void run_growth(struct work *w) {
     for (uint64_t i = 0; i < w->pairs; i++) {
-        while (i - atomic_load_explicit(&ring.read, memory_order_acquire) == RING) {
-            sched_yield();
+        char *block = NULL;
+        size_t size = 0;
+        for (size_t next = 64; next != size; size = next, next = grown(next, w->live << 20)) {
+            block = reallocate(block, next);
+            if (block == NULL) {
+                give_up("the allocator under test answered NULL");
+            }
+            for (size_t offset = (size + PAGE - 1) & -(size_t)PAGE; offset < next; offset += PAGE) {
+                *(size_t *)(block + offset) = offset + i;
+            }
         }
-        ring.block[i & (RING - 1)] = allocate_next(w, i);
-        atomic_store_explicit(&ring.written, i + 1, memory_order_release);
-    }
-    pthread_join(consumer, NULL);
-}
-
-static void *replace_in_thread(void *argument) {
-    struct work *w = argument;
-    uint64_t state = 88172645463325252u;
-    size_t half = w->live / 2;
-    void **slots = own_memory(half * sizeof(void *));
-    allocator_thread_start();
-    for (uint64_t i = 0; i < w->pairs / 2; i++) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        void **slot = &slots[state % half];
-        if (*slot != NULL) {
-            check_and_release(*slot);
+        for (size_t offset = 0; offset < size; offset += PAGE) {
+            if (*(size_t *)(block + offset) != offset + i) {
+                give_up("realloc lost the contents");
+            }
         }
-        *slot = allocate_next(w, i);
-    }
-    for (size_t i = 0; i < half; i++) {
-        if (slots[i] != NULL) {
-            check_and_release(slots[i]);
-        }
-    }
-    munmap(slots, half * sizeof(void *));
-    return NULL;
-}
-
-/* Two threads, each with its own half of the live blocks. */
-static void run_threads(struct work *w) {
-    pthread_t thread[2];
-    for (int i = 0; i < 2; i++) {
-        if (pthread_create(&thread[i], NULL, replace_in_thread, w) != 0) {
-            give_up("no thread");
-        }
-    }
-    for (int i = 0; i < 2; i++) {
-        pthread_join(thread[i], NULL);
+        release(block);
     }
 }
 
-/* --- main --------------------------------------------------------------------------------------- */
+/* --- how a case is measured ---------------------------------------------------------------------- */
 
 static const struct bench_case {
     const char *name;
     double low, high; /* sizes in bytes */
     bool even;        /* every size as likely as any other; else log-uniform */
     bool filled;      /* the slots are filled before the clock starts, and emptied after it stops */
-    void (*run)(struct work *w);
+    bool reallocates;
+    void (*run)(struct work *w); /* NULL: measure_threads */
 } cases[] = {
-    {"same", 64, 64, true, false, run_same},
-    {"fifo", 16, 1024, false, false, run_fifo},
-    {"lifo", 16, 1024, false, false, run_lifo},
-    {"fifo-even", 16, 1024, true, false, run_fifo},
-    {"lifo-even", 16, 1024, true, false, run_lifo},
-    {"replace", 16, 1024, false, true, run_replace},
-    {"large", 65536, 4194304, false, true, run_large},
-    {"zeroed", 16, 65536, false, true, run_zeroed},
-    {"realloc", 16, 16, true, false, run_realloc},
-    {"handover", 16, 1024, false, false, run_handover},
-    {"threads", 16, 1024, false, false, run_threads},
+    {"same", 64, 64, true, false, false, run_same},
+    {"fifo", 16, 1024, false, false, false, run_fifo},
+    {"lifo", 16, 1024, false, false, false, run_lifo},
+    {"fifo-even", 16, 1024, true, false, false, run_fifo},
+    {"lifo-even", 16, 1024, true, false, false, run_lifo},
+    {"replace", 16, 1024, false, true, false, run_replace},
+    {"live", 64, 64, true, true, false, run_replace},
+    {"large", 65536, 4194304, false, true, false, run_large},
+    {"random-large", 5242880, 26214400, true, true, false, run_large},
+    {"zeroed", 16, 65536, false, true, false, run_zeroed},
+    {"zeroed-large", 65536, 4194304, false, true, false, run_zeroed_large},
+    {"realloc", 16, 16, true, false, true, run_realloc},
+    {"growth", 16, 16, true, false, true, run_growth},
+    {"handover", 16, 1024, false, false, false, run_handover},
+    {"threads", 16, 1024, false, false, false, NULL},
 };
 
 static const struct bench_case *case_by_name(const char *name) {
@@ -316,59 +208,153 @@ static const struct bench_case *case_by_name(const char *name) {
         }
     }
     give_up("no such case");
-    return NULL;
 }
 
-static void fill(struct work *w) {
-    for (size_t i = 0; i < w->live; i++) {
+static void measure(struct work *w, const struct bench_case *c, struct figures *f) {
+    for (size_t i = 0; c->filled && i < w->live; i++) {
         w->slots[i] = allocate_next(w, i);
     }
-}
-
-static void empty(struct work *w) {
-    for (size_t i = 0; i < w->live; i++) {
+    /* A tenth of the work first: what is timed is the steady state. Under ten pairs it is the start. */
+    uint64_t pairs = w->pairs;
+    w->pairs = pairs / 10;
+    c->run(w);
+    w->pairs = pairs;
+    struct clocks begin = clocks_now();
+    c->run(w);
+    clocks_stop(begin, f);
+    f->peak_kib = peak_kib();
+    for (size_t i = 0; c->filled && i < w->live; i++) {
         check_and_release(w->slots[i]);
     }
 }
 
+/* --- proof --------------------------------------------------------------------------------------- */
+
+#define PROOF_SLOTS 64
+#define PROOF_SHOWN 8192u /* of a block, its first bytes are compared, and its last 64 */
+
+static void paint(unsigned char *block, size_t size, unsigned char colour) {
+    memset(block, colour, size < PROOF_SHOWN ? size : PROOF_SHOWN);
+    size_t tail = size < 64 ? size : 64;
+    memset(block + size - tail, colour, tail);
+}
+
+static bool painted(const unsigned char *block, size_t size, unsigned char colour) {
+    size_t shown = size < PROOF_SHOWN ? size : PROOF_SHOWN, tail = size < 64 ? size : 64;
+    for (size_t i = 0; i < shown; i++) {
+        if (block[i] != colour) {
+            return false;
+        }
+    }
+    for (size_t i = size - tail; i < size; i++) {
+        if (block[i] != colour) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Blocks come and go, of the case's own sizes and tags, each of another colour all over. */
+static void prove_blocks(struct work *w, uint64_t steps) {
+    struct {
+        unsigned char *block;
+        size_t size;
+    } slots[PROOF_SLOTS] = {{NULL, 0}};
+    for (uint64_t i = 0; i < steps + PROOF_SLOTS; i++) {
+        unsigned k = i < steps ? random_step(&w->seed) % PROOF_SLOTS : (unsigned)(i - steps);
+        if (slots[k].block != NULL) {
+            if (!painted(slots[k].block, slots[k].size, (unsigned char)(k + 1))) {
+                give_up("a live block was overwritten");
+            }
+            release(slots[k].block);
+            slots[k].block = NULL;
+        }
+        if (i < steps) {
+            slots[k].size = request_size(w, i);
+            slots[k].block = allocate(slots[k].size, w->requests[i & (REQUESTS - 1)].tag);
+            if (slots[k].block == NULL || (uintptr_t)slots[k].block % 16 != 0) {
+                give_up("the allocator under test answered NULL, or a block that is not aligned");
+            }
+            paint(slots[k].block, slots[k].size, (unsigned char)(k + 1));
+        }
+    }
+}
+
+/* Where the allocator keeps accounts, they have to be exact. */
+static void prove(struct work *w, const struct bench_case *c) {
+    uint64_t steps = c->high > 1048576 ? 256 : 4096;
+    uint64_t before, after, live;
+    bool counted = allocator_accounts(&before, &live);
+    if (counted && live != 0) {
+        give_up("the pool's table counts blocks that were freed");
+    }
+    prove_blocks(w, steps);
+    if (counted && (!allocator_accounts(&after, &live) || after - before != steps || live != 0)) {
+        give_up("the pool's table is not exact");
+    }
+}
+
+/* --- main ---------------------------------------------------------------------------------------- */
+
+static unsigned long number(const char *text, const char *what) {
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*text == '\0' || *end != '\0') {
+        give_up(what);
+    }
+    return value;
+}
+
+/* The file that malloc comes from: a library that was to be preloaded and was not shows here. */
+static const char *server(void) {
+    Dl_info info;
+    void *routine = dlsym(RTLD_DEFAULT, "malloc");
+    return routine != NULL && dladdr(routine, &info) != 0 ? info.dli_fname : "?";
+}
+
 int main(int argc, char **argv) {
-    if (argc != 5) {
-        give_up("usage: bench-ALLOCATOR CASE PAIRS LIVE TAGS");
+    if (argc < 5 || argc > 7) {
+        give_up("usage: bench-ALLOCATOR CASE PAIRS LIVE TAGS [THREADS [REST]]");
     }
     const struct bench_case *c = case_by_name(argv[1]);
-    uint32_t tags = (uint32_t)strtoul(argv[4], NULL, 10);
+    uint32_t tags = (uint32_t)number(argv[4], "TAGS is not a number");
     struct work *w = own_memory(sizeof(*w));
-    w->pairs = strtoull(argv[2], NULL, 10);
-    w->live = strtoull(argv[3], NULL, 10);
-    if (w->pairs == 0 || w->live == 0 || tags == 0) {
-        give_up("PAIRS, LIVE and TAGS must be at least 1");
+    w->pairs = number(argv[2], "PAIRS is not a number");
+    w->live = number(argv[3], "LIVE is not a number");
+    w->threads = argc > 5 ? (unsigned)number(argv[5], "THREADS is not a number") : 1;
+    unsigned long rest = argc > 6 ? number(argv[6], "REST is not a number") : 0;
+    w->seed = 0x9E3779B97F4A7C15u;
+    if (w->pairs == 0 || w->live == 0 || tags == 0 || w->threads == 0) {
+        give_up("PAIRS, LIVE, TAGS and THREADS must be at least 1");
     }
-    if (c->run == run_realloc && !ALLOCATOR_HAS_REALLOC) {
+    if (c->reallocates && !ALLOCATOR_HAS_REALLOC) {
         give_up("this allocator has no realloc");
     }
-    if (!allocator_start(tags)) {
+    if (!allocator_load(tags)) {
         give_up("the allocator under test cannot start");
     }
     w->slots = own_memory(w->live * sizeof(void *));
     plan_requests(w, c->low, c->high, c->even, tags);
 
-    long start_kib = status_kib("VmRSS:");
-    if (c->filled) {
-        fill(w);
+    struct figures f = {.start_kib = resident_kib()};
+    if (c->run == NULL) {
+        measure_threads(w, &f);
+    } else {
+        allocator_thread_start();
+        measure(w, c, &f);
     }
-    /* A tenth of the work first: what is timed is the steady state. */
-    uint64_t pairs = w->pairs;
-    w->pairs = (pairs + 9) / 10;
-    c->run(w);
-    w->pairs = pairs;
-    uint64_t begin = now_ns();
-    c->run(w);
-    uint64_t elapsed = now_ns() - begin;
-    long peak_kib = status_kib("VmHWM:");
-    if (c->filled) {
-        empty(w);
+    f.freed_kib = resident_kib();
+    f.private_kib = private_kib();
+    rest_ms(rest);
+    if (c->run == NULL) {
+        allocator_thread_start(); /* this thread's first call comes now */
     }
-    printf("%.3f %ld %ld %ld\n", (double)elapsed / (double)w->pairs, start_kib, peak_kib,
-           status_kib("VmRSS:"));
+    check_and_release(stamp(allocate(64, w->requests[0].tag)));
+    f.rested_kib = resident_kib();
+    prove(w, c);
+    printf("wall_ns=%.3f cpu_ns=%.3f start_kib=%ld peak_kib=%ld freed_kib=%ld rested_kib=%ld "
+           "private_kib=%ld server=%s\n",
+           (double)f.wall_ns / (double)w->pairs, (double)f.cpu_ns / (double)w->pairs, f.start_kib,
+           f.peak_kib, f.freed_kib, f.rested_kib, f.private_kib, server());
     return 0;
 }

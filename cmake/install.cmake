@@ -1,7 +1,11 @@
 # What lands under the prefix. docs and tests rely on these places; they do not change.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS rxpool_shared rxpool_static EXPORT rxpool_targets)
+foreach(target rxpool_shared rxpool_static)
+    if(TARGET ${target})
+        install(TARGETS ${target} EXPORT rxpool_targets)
+    endif()
+endforeach()
 foreach(target rxpool_malloc rxpool)
     if(TARGET ${target})
         install(TARGETS ${target})

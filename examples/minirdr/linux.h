@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "host.h"
+#include "print.h"
 
 /* --- names.c ----------------------------------------------------------------------------------------- */
 
@@ -56,13 +57,5 @@ struct walk {
 
 /* False when the tree could not be walked. */
 bool walk_tree(const char *directory, time_t since, struct walk *found);
-
-/* --- table.c ------------------------------------------------------------------------------------------ */
-
-/* Prints this process's pool table in PoolMon's columns; *operations gets its allocations and frees. False,
- * with one line on stderr, when it could not be read. */
-bool table_print(FILE *out, uint64_t *operations);
-/* `value` with a comma between thousands, in one of eight buffers that take turns. For one thread. */
-const char *grouped(uint64_t value);
 
 #endif

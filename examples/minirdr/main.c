@@ -101,33 +101,6 @@ static double seconds_between(struct timespec from, struct timespec to) {
     return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 }
 
-static void print_found(const MINIRDR_STATISTICS *s) {
-    printf("found: %s files, %s directories", grouped((uint64_t)s->Files),
-           grouped((uint64_t)s->Directories));
-    printf(", %s links not followed, %s sockets, fifos or devices skipped\n",
-           grouped((uint64_t)s->Links), grouped((uint64_t)s->Others));
-    printf("compared: %s files equal to a plain read, %s different, %s changed or resized, %s not "
-           "read\n",
-           grouped((uint64_t)s->FilesRead), grouped((uint64_t)s->Different),
-           grouped((uint64_t)(s->Changed + s->SizeChanged)), grouped((uint64_t)s->Unreadable));
-    printf("opens: %s, %s of them shared; work items: %s\n\n", grouped((uint64_t)s->Opens),
-           grouped((uint64_t)s->SharedOpens), grouped((uint64_t)s->WorkItems));
-}
-
-static void print_end(const MINIRDR_STATISTICS *s, SIZE_T leaks, double seconds,
-                      uint64_t operations) {
-    if (leaks == 0)
-        printf("\nleaks: none\n");
-    else
-        printf("\nleaks: %s blocks still allocated\n", grouped(leaks));
-    if (s->DamagedBlocks != 0)
-        printf("damaged blocks: %s\n", grouped((uint64_t)s->DamagedBlocks));
-    printf("throughput: %s files, %s directories, %s bytes", grouped((uint64_t)s->FilesRead),
-           grouped((uint64_t)s->Directories), grouped((uint64_t)s->Bytes));
-    printf(" in %.3f s: %.1f MB/s, %s pool operations/s\n", seconds,
-           (double)s->Bytes / 1e6 / seconds, grouped((uint64_t)((double)operations / seconds)));
-}
-
 static int redirect(const struct arguments *arguments) {
     MINIRDR_STATISTICS statistics = {0};
     struct linux_host host;

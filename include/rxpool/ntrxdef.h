@@ -68,7 +68,7 @@ typedef struct _RX_POOL_HEADER {
     ULONG Type;      /* POOL_TYPE with its modifiers */
     ULONG State;     /* an RX_POOL_STATE_ value */
     ULONG Back;      /* bytes from the caller's block back to the start of the memory it lies in */
-    ULONG Check;     /* check word over the fields above and the header's own address */
+    ULONG Check; /* over the fields above and the header's own address; its last byte is a guard */
 } RX_POOL_HEADER, *PRX_POOL_HEADER;
 
 #define RX_POOL_SIGNATURE 0x48507852u       /* "RxPH" in memory order */
@@ -125,14 +125,60 @@ RXPOOL_API VOID *NTAPI _RxSignMemoryBlock(PVOID Memory, SIZE_T Bytes, ULONG Type
 /* Checks and ends a signed block; answers the Memory that was signed. IRQL <= DISPATCH_LEVEL. */
 RXPOOL_API VOID *NTAPI _RxUnsignMemoryBlock(PVOID Block, PSZ FileName, ULONG LineNumber);
 
-/* Checks every live block; answers how many are damaged, each with a report. IRQL <= APC_LEVEL. */
+/*
+ * Checks every live block; answers how many are damaged, each with a warning. Freed blocks that still
+ * wait in the quarantine are checked too, and given back. IRQL <= APC_LEVEL.
+ */
 RXPOOL_API SIZE_T NTAPI RxCheckAllMemoryBlocks(VOID);
 
 /*
- * For DriverUnload: empties the quarantine, checks it, and reports every block that is still live.
- * Answers how many those are. IRQL = PASSIVE_LEVEL.
+ * Options for a driver, as RXPOOL_OPTIONS gives them to a program: "key=value:key=value", behind
+ * "on_error=log", of at most 240 characters. Call it first in DriverEntry: FALSE, with nothing changed, once
+ * another Rx routine has been called, and in user mode, where options are the user's. Any IRQL.
+ */
+RXPOOL_API BOOLEAN NTAPI RxPoolConfigure(PCSZ Options);
+
+/*
+ * Takes what was reported and not yet taken, for a driver that keeps a log: up to Bytes bytes of
+ * text into Buffer, not terminated; answers how many. 16 KiB wait at most; *Dropped, where Dropped is
+ * not NULL, gets how many reports found no room since the last call. They all go to the debugger
+ * too. In user mode reports are written at once, and there are none. IRQL <= DISPATCH_LEVEL.
+ */
+RXPOOL_API SIZE_T NTAPI RxPoolReadReports(PVOID Buffer, SIZE_T Bytes, PULONG Dropped);
+
+/*
+ * For DriverUnload: empties the quarantine, checks it, and reports every block that is still live,
+ * by tag and site. In a kernel it then frees what the checked build keeps for itself, unless something
+ * is still live. In user mode it searches for references as RxPoolScan does, and tells the blocks
+ * that are lost from those that something still holds. Answers how many there are, lost or held.
+ * IRQL = PASSIVE_LEVEL.
  */
 RXPOOL_API SIZE_T NTAPI RxPoolUnload(VOID);
+
+/*
+ * Searches for references, and reports the live blocks that the program cannot reach any more: no
+ * register, stack, thread-local or global variable or other memory holds an address in them, and no
+ * block that is reached itself. Answers how many they are, 0 also where there is no search (in a
+ * kernel, or with a line in the report that says why). Other threads are stopped by a signal for
+ * the time, at most two seconds and what reading the memory takes; system calls of theirs may end
+ * with EINTR. An address that only the system knows, or that is not aligned, holds nothing.
+ * IRQL = PASSIVE_LEVEL.
+ */
+RXPOOL_API SIZE_T NTAPI RxPoolScan(VOID);
+
+/*
+ * Sets a mark in the course of allocations and answers its number: 1, 2, 3 and so on. What begins to
+ * be allocated after this has returned is behind the mark, what was allocated before it was called
+ * is not. Costs one atomic operation; a process has 4,294,967,295 marks. Any IRQL.
+ */
+RXPOOL_API ULONG NTAPI RxPoolMark(VOID);
+
+/*
+ * Reports every block that was allocated since RxPoolMark answered Mark, by whichever thread, and is
+ * still live: by tag and site, as RxPoolUnload does; says nothing when there is none. Answers how
+ * many they are. Mark 0: since the start. The program goes on, leaks=fatal too. IRQL = PASSIVE_LEVEL.
+ */
+RXPOOL_API SIZE_T NTAPI RxPoolLeaksSince(ULONG Mark);
 
 /*
  * Functions behind the macros below, for code that takes the bare name: they have the types
@@ -203,7 +249,12 @@ RXPOOL_INLINE SIZE_T RxUncheckedCount(VOID) {
 }
 #define RxCheckMemoryBlock(ptr) RxUncheckedBlock()
 #define RxCheckAllMemoryBlocks() RxUncheckedCount()
+#define RxPoolConfigure(options) ((BOOLEAN)RxUncheckedCount())
+#define RxPoolReadReports(buffer, bytes, dropped) RxUncheckedCount()
 #define RxPoolUnload() RxUncheckedCount()
+#define RxPoolScan() RxUncheckedCount()
+#define RxPoolMark() ((ULONG)RxUncheckedCount())
+#define RxPoolLeaksSince(mark) RxUncheckedCount()
 #define RxSignMemoryBlock(memory, bytes, type, tag) ((PVOID)(memory))
 #define RxUnsignMemoryBlock(block) ((PVOID)(block))
 

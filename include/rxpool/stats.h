@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
+#ifdef __ELF__
 #define RXPOOL_STATS_API __attribute__((visibility("default")))
 #else
 #define RXPOOL_STATS_API

@@ -14,23 +14,50 @@
 #define RXP_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define RXP_NOINLINE __attribute__((noinline))
 #define RXP_COLD __attribute__((noinline, cold))
+#define RXP_NORETURN __attribute__((noreturn))
 #define RXP_INLINE static inline __attribute__((always_inline))
 #define RXP_ALIGNED(n) __attribute__((aligned(n)))
-#define RXP_EXPORT __attribute__((visibility("default")))
 #define RXP_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define RXP_RETURN_ADDRESS() __builtin_return_address(0)
 #define RXP_PREFETCH(p) __builtin_prefetch(p)
+/* A function that reads more than an object has, within a page that can be read. */
+#define RXP_READS_BEYOND __attribute__((no_sanitize("address")))
 #else
 #define RXP_LIKELY(x) (x)
 #define RXP_UNLIKELY(x) (x)
 #define RXP_NOINLINE __declspec(noinline)
 #define RXP_COLD __declspec(noinline)
+#define RXP_NORETURN __declspec(noreturn)
 #define RXP_INLINE static __forceinline
 #define RXP_ALIGNED(n) __declspec(align(n))
-#define RXP_EXPORT
 #define RXP_PRINTF(f, a)
 #define RXP_RETURN_ADDRESS() _ReturnAddress()
 #define RXP_PREFETCH(p) ((void)(p))
+#define RXP_READS_BEYOND
+#endif
+
+/* Part of a shared library's face. Windows images have a list of their exports instead. */
+#if defined(__ELF__)
+#define RXP_EXPORT __attribute__((visibility("default")))
+#else
+#define RXP_EXPORT
+#endif
+
+/* Data of our own that several files use: an access is one instruction, without a look where it lies. */
+#if defined(__ELF__)
+#define RXP_HIDDEN __attribute__((visibility("hidden")))
+#else
+#define RXP_HIDDEN
+#endif
+
+/*
+ * A function that is called when the image is loaded, mostly before there is a second thread; where there is no
+ * fork, for which alone it is there, nobody calls it.
+ */
+#if defined(__ELF__)
+#define RXP_AT_LOAD __attribute__((constructor(101)))
+#else
+#define RXP_AT_LOAD
 #endif
 
 #define RXP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -41,16 +68,30 @@
  *   rxp_assert debug builds only (RXPOOL_DEBUG=1);
  *   walkers    expensive and explicit: engine_walk() and its like, called by tests.
  */
-#if defined(__GNUC__) || defined(__clang__)
-__attribute__((noreturn, cold))
-#endif
-void rxp_broken(const char *expression, const char *file, int line);
+RXP_NORETURN RXP_COLD void rxp_broken(const char *expression, const char *file, int line);
 
 #define rxp_check(e) (RXP_LIKELY(e) ? (void)0 : rxp_broken(#e, __FILE__, __LINE__))
 #if RXPOOL_DEBUG
 #define rxp_assert(e) rxp_check(e)
 #else
 #define rxp_assert(e) ((void)sizeof(!(e)))
+#endif
+
+/*
+ * Adds to an _Atomic uint64_t that one thread writes and others read; released. On x86-64 one instruction of the three that
+ * compilers make of an atomic load and store (its store is one access, and later than all before it). ThreadSanitizer sees
+ * no assembly.
+ */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
+#define RXP_COUNTER_ADD(counter, n)                                                                \
+    __asm__ volatile("addq %1, %0"                                                                 \
+                     : "+m"(*(volatile uint64_t *)(counter))                                       \
+                     : "er"((uint64_t)(n))                                                         \
+                     : "memory", "cc")
+#else
+#define RXP_COUNTER_ADD(counter, n)                                                                \
+    atomic_store_explicit((counter), atomic_load_explicit((counter), memory_order_relaxed) + (n),  \
+                          memory_order_release)
 #endif
 
 /* Rounds up to a power of two; the caller sees to it that the sum does not wrap. */

@@ -6,7 +6,7 @@
 #define BROKEN_CODE 0x13Au
 
 void rxp_broken(const char *expression, const char *file, int line) {
-    char buffer[400];
+    char buffer[320];
     struct text t;
     text_init(&t, buffer, sizeof buffer);
     text_string(&t, "rxpool: internal error: ");

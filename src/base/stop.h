@@ -4,7 +4,7 @@
  *   *** STOP: 0x000000C2 BAD_POOL_CALLER (0x%016llX, 0x%016llX, 0x%016llX, 0x%016llX)
  *   what: a sentence
  *   block: 0x... size N tag Tset type Nonp
- *   allocated at: FILE:LINE
+ *   allocated at: FILE:LINE                  or MODULE+0xOFFSET; with stacks= the frames behind (frames.h)
  *   freed at: FILE:LINE
  *   detected at: FILE:LINE
  *   damage: offset N, bytes xx xx (expected yy yy)
@@ -25,10 +25,13 @@ enum stop_code {
     STOP_SPECIAL_POOL = 0xC1,
     STOP_BAD_POOL_CALLER = 0xC2,
     STOP_DRIVER_VERIFIER = 0xC4,
+    STOP_FREED_SPECIAL_POOL = 0xCC,
+    STOP_SPECIAL_POOL_OVERRUN = 0xCD,
     STOP_KERNEL_MODE_HEAP_CORRUPTION = 0x13A,
 };
 
-#define STOP_TEXT_CAPACITY 4096
+/* Three stacks of the most frames, with paths of some 100 bytes, and everything else. */
+#define STOP_TEXT_CAPACITY 16384
 
 struct stop_report {
     uint32_t code;
@@ -56,12 +59,22 @@ struct text *stop_line(struct stop_report *r, const char *key);
 void stop_end_line(struct stop_report *r);
 /* Adds `key: FILE:LINE`. A NULL file is left out. */
 void stop_site(struct stop_report *r, const char *key, const char *file, uint32_t line);
+/* Adds `key: MODULE+0xOFFSET` for a return address of the calling thread, and the frames behind it. */
+void stop_caller(struct stop_report *r, const char *key, const void *pc);
 /*
- * Gives the report out (stderr or report=FILE) and ends the process as a kernel would the machine;
- * returns only under on_error=log, and then the caller goes on without touching the block.
+ * Gives the report out (stderr or report=FILE), one that did not fit with a last line that says so, and
+ * ends the process as a kernel would the machine; returns only under on_error=log, and then the caller
+ * goes on without touching the block.
  * A violation found while a report is given out by the same thread prints one line and ends at once.
  */
 void stop_commit(struct stop_report *r);
+/*
+ * Every report ends with the lines that `trailer` adds, whole ones; one in a process. It is called while
+ * no structure is to be trusted: it takes no lock that the caller of stop_commit may hold.
+ */
+void stop_set_trailer(void (*trailer)(struct text *out));
+/* Gives those lines out, behind what was given out past stop_commit. Not within a report. */
+void stop_say_trailer(void);
 /* "BAD_POOL_CALLER" for 0xC2; "UNKNOWN" for a code that this project never gives. */
 const char *stop_name(uint32_t code);
 

@@ -1,8 +1,6 @@
 /* A checked block's bytes: see block.h. Nothing here takes a lock or knows the registry. */
-#include "check/block.h"
-
-#define RXPOOL_CHECKED 1
-#include <ntrxdef.h>
+#include "check/block_words.h"
+#include "plat/plat.h"
 
 _Static_assert(sizeof(RX_POOL_HEADER) == BLOCK_HEADER,
                "the header keeps the block 16-byte aligned");
@@ -19,13 +17,13 @@ static bool within_page(uintptr_t start, size_t size) {
 }
 
 size_t block_request(size_t size, size_t alignment, bool exact) {
-    size_t request;
+    size_t request, behind = block_behind(size);
     if (!exact)
-        request = lead(alignment) + alignment + (size < PAGE_SIZE ? size : PAGE_SIZE) + size + 1;
-    else if (lead(alignment) + size + 1 <= PAGE_SIZE)
-        request = lead(alignment) + size + 1;
+        request = lead(alignment) + alignment + (size < PAGE_SIZE ? size : PAGE_SIZE) + behind;
+    else if (lead(alignment) + behind <= PAGE_SIZE)
+        request = lead(alignment) + behind;
     else
-        request = PAGE_SIZE + size + 1; /* the header lies in the page before the block's */
+        request = PAGE_SIZE + behind; /* the header lies in the page before the block's */
     return rxp_round_up(request, BLOCK_ALIGNMENT);
 }
 
@@ -48,9 +46,11 @@ static void fill(uintptr_t at, size_t bytes, unsigned char pattern) {
 static uintptr_t first_changed(uintptr_t at, size_t bytes, unsigned char pattern) {
     const uint64_t eight = pattern * (uint64_t)0x0101010101010101u;
     uintptr_t end = at + bytes;
-    while (at < end && at % sizeof eight != 0 && *(const unsigned char *)at == pattern)
+    while (at < end && at % BLOCK_UNIT != 0 && *(const unsigned char *)at == pattern)
         at++;
-    if (at % sizeof eight == 0) {
+    if (at % BLOCK_UNIT == 0) {
+        while (end - at >= 4 * BLOCK_UNIT && block_four_are(at, wide_of(eight)))
+            at += 4 * BLOCK_UNIT;
         while (end - at >= sizeof eight && *(const uint64_t *)at == eight)
             at += sizeof eight;
     }
@@ -65,7 +65,8 @@ static void check_pattern(uintptr_t at, size_t bytes, unsigned char pattern, enu
     uintptr_t changed = first_changed(at, bytes, pattern), last = at + bytes;
     if (RXP_LIKELY(changed == last))
         return;
-    while (*(const unsigned char *)(last - 1) == pattern)
+    /* Another thread may write the pattern back meanwhile. */
+    while (last > changed + 1 && *(const unsigned char *)(last - 1) == pattern)
         last--;
     out->kind = kind;
     out->at = changed;
@@ -76,72 +77,57 @@ static void check_pattern(uintptr_t at, size_t bytes, unsigned char pattern, enu
 
 /* --- header ---------------------------------------------------------------------------------- */
 
-/*
- * The header as four words of 64 bits: written and compared as such, since fields of 32 bits that are
- * read back in pairs cost more than all the rest of the comparison.
- */
-struct header_words {
-    uint64_t word[BLOCK_HEADER / sizeof(uint64_t)];
-};
-
-_Static_assert(offsetof(RX_POOL_HEADER, Signature) == 4 && offsetof(RX_POOL_HEADER, Size) == 8 &&
-                   offsetof(RX_POOL_HEADER, Type) == 16 && offsetof(RX_POOL_HEADER, State) == 20 &&
-                   offsetof(RX_POOL_HEADER, Back) == 24 && offsetof(RX_POOL_HEADER, Check) == 28,
-               "the words below");
-
-static uint64_t pair(uint32_t low, uint32_t high) {
-    return low | (uint64_t)high << 32;
+static struct block_header make_header(const struct record_info *info, uint32_t state) {
+    uint32_t check = block_check_word(info);
+    return block_is_short(info) ? block_short_header_as(info, check, state)
+                                : block_header_as(info, check, state);
 }
 
-/* The header that the block should have. */
-static struct header_words make_header(const struct record_info *info, uint32_t state) {
-    struct header_words h = {
-        {pair(info->tag, RX_POOL_SIGNATURE), info->size, pair(info->type, state), info->back}};
-    uint64_t x = (h.word[0] ^ info->block) * 0x9E3779B97F4A7C15u ^ h.word[1];
-    x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u ^ h.word[2];
-    x = (x ^ x >> 32) * 0x94D049BB133111EBu + h.word[3];
-    h.word[3] |= x >> 32 << 32;
-    return h;
+static unsigned char *header_of(const struct record_info *info) {
+    return (unsigned char *)((uintptr_t)info->block - block_header_bytes(info));
 }
 
-static struct header_words *header_of(const struct record_info *info) {
-    return (struct header_words *)((uintptr_t)info->block - BLOCK_HEADER);
+static void write_header(const struct record_info *info, uint32_t state) {
+    const struct block_header header = make_header(info, state);
+    if (RXP_UNLIKELY(info->back == 0))
+        return;
+    if (block_is_short(info))
+        __builtin_memcpy(header_of(info), &header, BLOCK_SHORT_HEADER);
+    else
+        __builtin_memcpy(header_of(info), &header, BLOCK_HEADER);
 }
 
-static RXP_COLD void locate_header_damage(const struct header_words *have,
-                                          const struct header_words *want, struct damage *out) {
-    const unsigned char *is = (const unsigned char *)have, *should = (const unsigned char *)want;
-    uint32_t first = 0, last = BLOCK_HEADER;
-    while (is[first] == should[first])
+static void check_header(const struct record_info *info, uint32_t state, struct damage *out) {
+    const struct block_header want = make_header(info, state);
+    const unsigned char *is = header_of(info), *should = (const unsigned char *)&want;
+    uint32_t first = 0, last = (uint32_t)block_header_bytes(info);
+    while (first < last && is[first] == should[first])
         first++;
-    while (is[last - 1] == should[last - 1])
+    if (RXP_LIKELY(first == last))
+        return;
+    while (last > first + 1 && is[last - 1] == should[last - 1])
         last--;
     out->kind = DAMAGE_HEADER;
-    out->at = (uintptr_t)(is + first);
+    out->at = (uintptr_t)is + first;
     out->bytes = last - first;
     out->expected_bytes = last - first;
     for (uint32_t i = 0; i < last - first; i++)
         out->expected[i] = should[first + i];
 }
 
-static void check_header(const struct record_info *info, uint32_t state, struct damage *out) {
-    const struct header_words want = make_header(info, state), *have = header_of(info);
-    /* Written out: as a loop it is compared as vectors, which wait for the words to reach memory. */
-    uint64_t changed = (have->word[0] ^ want.word[0]) | (have->word[1] ^ want.word[1]) |
-                       (have->word[2] ^ want.word[2]) | (have->word[3] ^ want.word[3]);
-    if (RXP_UNLIKELY(changed != 0))
-        locate_header_damage(have, &want, out);
-}
-
 /* --- the whole block ------------------------------------------------------------------------- */
+
+/* Bytes of a tag at the beginning of the slack: a guarded block may have too little for one. */
+static size_t slack_tag(size_t slack) {
+    return slack >= sizeof(uint32_t) ? sizeof(uint32_t) : 0;
+}
 
 /* The tag at the beginning of the memory and the slack behind it, where the header does not begin it. */
 static void check_slack(const struct record_info *info, struct damage *out) {
     uintptr_t start = (uintptr_t)info->block - info->back;
-    size_t slack = info->back - BLOCK_HEADER;
-    check_pattern(start + sizeof(uint32_t), slack - sizeof(uint32_t), BLOCK_GUARD, DAMAGE_UNDERRUN,
-                  out);
-    if (*(const uint32_t *)start == info->tag)
+    size_t slack = info->back - block_header_bytes(info), tag = slack_tag(slack);
+    check_pattern(start + tag, slack - tag, BLOCK_GUARD, DAMAGE_UNDERRUN, out);
+    if (tag == 0 || *(const uint32_t *)start == info->tag)
         return;
     out->kind = DAMAGE_UNDERRUN;
     out->at = start;
@@ -152,13 +138,34 @@ static void check_slack(const struct record_info *info, struct damage *out) {
 
 void block_write(const struct record_info *info, uint32_t header_state) {
     uintptr_t block = (uintptr_t)info->block, start = block - info->back;
-    size_t slack = info->back - BLOCK_HEADER;
-    if (slack != 0) {
-        *(uint32_t *)start = info->tag;
-        fill(start + sizeof(uint32_t), slack - sizeof(uint32_t), BLOCK_GUARD);
+    if (info->back > block_header_bytes(info)) {
+        size_t slack = info->back - block_header_bytes(info);
+        if (slack_tag(slack) != 0)
+            *(uint32_t *)start = info->tag;
+        fill(start + slack_tag(slack), slack - slack_tag(slack), BLOCK_GUARD);
     }
-    *header_of(info) = make_header(info, header_state);
+    write_header(info, header_state);
     fill(block + info->size, info->tail, BLOCK_GUARD);
+}
+
+static bool can_read(uintptr_t at) {
+    unsigned char byte;
+    return plat_read_memory((const void *)at, &byte, sizeof byte);
+}
+
+/* Of a block in the quarantine the bytes are checked as well. */
+bool block_is_readable(const struct record_info *info) {
+    uintptr_t start = (uintptr_t)info->block - info->back;
+    uintptr_t end = (uintptr_t)info->block + info->size + info->tail;
+    if (RXP_LIKELY(info->kind != RECORD_SIGNED && info->size < PAGE_SIZE))
+        return true;
+    bool whole = info->back == 0 || (can_read(start) && can_read((uintptr_t)info->block - 1));
+    for (uintptr_t at = start; whole && info->state == RECORD_HELD && at < end; at += PAGE_SIZE)
+        whole = can_read(at);
+    if (info->tail != 0)
+        whole = whole && can_read(end - info->tail) && can_read(end - 1);
+    /* Where the system does not allow the question the answer says nothing. */
+    return whole || !can_read((uintptr_t)&start);
 }
 
 void block_fill_fresh(const struct record_info *info) {
@@ -166,7 +173,7 @@ void block_fill_fresh(const struct record_info *info) {
 }
 
 void block_retire(const struct record_info *info, bool fill_bytes) {
-    *header_of(info) = make_header(info, RX_POOL_STATE_FREED);
+    write_header(info, RX_POOL_STATE_FREED);
     if (fill_bytes)
         fill((uintptr_t)info->block, info->size, BLOCK_FREED);
 }
@@ -175,9 +182,10 @@ void block_check_live(const struct record_info *info, uint32_t header_state, str
     out->kind = DAMAGE_NONE;
     check_pattern((uintptr_t)info->block + info->size, info->tail, BLOCK_GUARD, DAMAGE_OVERRUN,
                   out);
-    if (info->back != BLOCK_HEADER)
+    if (info->back > block_header_bytes(info))
         check_slack(info, out);
-    check_header(info, header_state, out);
+    if (info->back != 0)
+        check_header(info, header_state, out);
 }
 
 void block_check_freed(const struct record_info *info, bool filled, struct damage *out) {

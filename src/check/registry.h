@@ -2,105 +2,112 @@
  * The registry: what the checked build knows of its blocks, kept out of the blocks, so that it holds
  * however badly they are overwritten, and answers for any pointer without reading what it points to.
  *
- *   address --hash of its 64 KiB region--> shard --hash of the address--> bucket -> record -> record
+ * Two implementations of this file and of quarantine.h; a library holds one:
  *
- * Sharding by region: the pool gives a thread regions of its own, so a thread mostly meets its own
- * shards. A shard's buckets grow one at a time (linear hashing): no pause, no copy, and 4 bytes a
- * record. Records are 64 bytes, in one reserved run of memory for each shard, named by index.
+ *   map/   user mode. A map of the address space leads from an address to its record; what a thread
+ *          needs for itself it finds in its own context, so that no call takes a lock.
+ *   hash/  a kernel, where the pool's pages are others' too (a map of them would be mostly empty) and
+ *          where a call may come at DISPATCH_LEVEL: a hash table in shards, each under a spin lock.
  *
- * States of a record and who moves it (always under the shard's lock):
+ * States of a record and who moves it:
  *
- *   LIVE --check_verify--> BUSY --> LIVE          somebody reads the block's bytes; a free waits
- *   LIVE --free--> HELD --evict--> GHOST          HELD is in the quarantine's queue
+ *   LIVE --check--> BUSY --> LIVE          somebody reads the block's bytes; a free waits
+ *   HELD --sweep--> SWEPT --> HELD         the same of a freed one: it does not leave its queue meanwhile
+ *   LIVE --free--> FILLING --> HELD --evict--> GHOST      HELD is in the quarantine's queue
  *   LIVE --free, too large to hold--> GHOST
- *   LIVE, HELD --damage under on_error=log--> SET_ASIDE   never reused
- *   HELD --its address is handed out again--> DEAD        still queued, known to nobody
+ *   FILLING, HELD, SWEPT --damage under on_error=log--> SET_ASIDE   never reused
+ *   HELD, SWEPT --its address is handed out again--> DEAD        still queued, known to nobody
  *   GHOST, DEAD --> reused for another block
  *
- * Locks: a shard's lock is a leaf. The pool is never called, a block never touched and nothing
- * reported while one is held (paged memory must not be touched under a spin lock).
+ * No function here calls the pool, touches a block or gives a report out.
  */
 #ifndef RXPOOL_CHECK_REGISTRY_H
 #define RXPOOL_CHECK_REGISTRY_H
 
 #include "base/base.h"
-#include "check/spin.h"
-#include "plat/plat.h"
-
-#define REGISTRY_SHARDS 64u
 
 enum record_state {
     RECORD_NONE = 0,
     RECORD_LIVE,
     RECORD_BUSY,
+    RECORD_FILLING,
     RECORD_HELD,
     RECORD_GHOST,
     RECORD_SET_ASIDE,
     RECORD_DEAD,
+    RECORD_SWEPT,
 };
 
+/* What found a block whole; of these a record keeps the latest, and its time. */
+enum registry_sight {
+    SEEN_AT_ALLOCATION,
+    SEEN_AT_RESIZE,
+    SEEN_AT_FREE,
+    SEEN_BY_CHECK, /* RxCheckMemoryBlock */
+    SEEN_BY_CHECK_ALL,
+    SEEN_BY_SWEEP,
+    SEEN_DAMAGED, /* it did not: damage was reported, and the program told to go on */
+    SEEN_NOT,     /* it was not looked at after all */
+};
+
+/* How a record keeps a sight and the time of it: the latter in steps of 8 ms, so that it wraps with a record's times. */
+#define RECORD_SEEN(sight, ms) (((uint32_t)(ms) & ~7u) | (uint32_t)(sight))
+#define RECORD_SEEN_SIGHT(seen) ((enum registry_sight)((seen)&7u))
+#define RECORD_SEEN_MS(seen) ((seen) & ~7u)
+
 enum record_kind {
-    RECORD_POOL,   /* with header and guards */
-    RECORD_OTHERS, /* a plain block, freed by another component */
-    RECORD_SIGNED, /* header and guard in memory that is not the pool's */
+    RECORD_POOL,    /* with header and guards */
+    RECORD_OTHERS,  /* a plain block, freed by another component */
+    RECORD_SIGNED,  /* header and guard in memory that is not the pool's */
+    RECORD_GUARDED, /* as POOL, on pages of its own between guard pages */
+    RECORD_PLAIN,   /* a plain block of ours, where something below has guards of its own */
 };
 
 /*
  * What is known of a block; copied out of the registry for use without a lock. What the allocation
- * says comes first, what changes later last: the copies are made 16 bytes at a time, and a copy that
- * has to wait for a fresh store of part of them costs as much as a lock.
+ * says comes first, what changes later last: the copies are made 8 or 16 bytes at a time, and a copy
+ * that has to wait for a fresh store of part of them costs as much as a lock.
  */
 struct record_info {
     uint64_t block; /* the caller's pointer */
-    uint32_t size;  /* bytes that the caller asked for */
+    uint64_t size;  /* bytes that the caller asked for */
     uint32_t tag;
+    uint32_t back; /* bytes from the block back to what the pool handed out */
     uint16_t type; /* POOL_TYPE with modifiers */
-    uint16_t back; /* bytes from the block back to what the pool handed out */
     uint16_t tail; /* guard bytes behind the block */
     uint8_t kind;
     uint8_t state;
+    uint8_t family;      /* 0, or which routines a heap's block belongs to */
+    bool plain;          /* its bytes are of the simplest kind: block_words.h */
     uint32_t alloc_site; /* sites.h */
     uint32_t thread;
     uint32_t time;     /* of the allocation: plat_clock_ms, low 32 bits */
-    uint32_t sequence; /* of the allocation; counts in steps shared by the shards, wraps */
-    uint32_t free_site, free_thread;
+    uint32_t sequence; /* of the allocation; counts in steps, wraps */
+    union {
+        uint32_t mark;      /* LIVE or BUSY: the latest mark before the allocation, 0 for none */
+        uint32_t free_site; /* later */
+    };
+    uint32_t free_thread;
 };
 
-struct record {
-    struct record_info info;
-    uint32_t next;          /* in its bucket, or among the unused records */
-    uint32_t queue_next;    /* in the quarantine's queue */
-    _Atomic uint8_t filled; /* HELD: the freeing thread is done with the bytes */
-    uint8_t generation;     /* HELD or BUSY: registry_generation() when it became so */
-};
+/* Blocks of kind OTHERS and any others that have no header start at least so many bytes apart. */
+#define REGISTRY_GRANULE 32u
 
-struct queue {
-    uint32_t head, tail;
-    uint64_t bytes;
-};
-
-struct shard {
-    RXP_ALIGNED(64) struct spin lock;
-    uint32_t bucket_count, high_mask; /* N <= bucket_count < 2N = high_mask + 1, N a power of two */
-    uint32_t entries;                 /* records in buckets */
-    uint32_t unused;                  /* list of records */
-    uint32_t carved;                  /* records at or above it were never used; 0 is no record */
-    uint32_t ghosts, hand;            /* the hand looks for ghosts to reuse */
-    uint32_t sequence, sequence_end;
-    uint32_t record_limit, bucket_limit; /* committed */
-    uint32_t *buckets;
-    struct record *records;
-    struct queue held[2]; /* nonpaged, paged */
-};
-
-_Static_assert(sizeof(struct record) == 64, "a record is one cache line");
-
+/* Registers its fork handlers, at the first call; registry_ready does so at the latest. */
+void registry_watch_forks(void);
 /* Makes the registry ready; false when there is no memory for it. Called before every first use. */
 bool registry_ready(void);
-/* Enters a block under info->block, as LIVE and with a sequence number. False when there is no memory for a record. */
+/*
+ * Enters a block under info->block, as LIVE; thread, sequence and mark are the registry's to fill in.
+ * False when there is no memory for a record.
+ */
 bool registry_insert(const struct record_info *info);
 /* Copies what is known of exactly this address; false when nothing is. */
 bool registry_find(uint64_t block, struct record_info *out);
+/* The size of the live block at exactly this address; 0 for anything else. */
+uint64_t registry_size(uint64_t block);
+/* Whether a block of kind POOL that has not gone back to the pool is at exactly this address. */
+bool registry_is_taken(uint64_t block);
 /*
  * Pins a live block, so that its bytes may be read: LIVE to BUSY; waits while another thread has it.
  * False when the address is not that of a live block (*out tells what it is; state NONE: unknown).
@@ -108,32 +115,55 @@ bool registry_find(uint64_t block, struct record_info *out);
 bool registry_pin(uint64_t block, struct record_info *out);
 /* Ends the pin; the block's state becomes `state` (LIVE, or SET_ASIDE). */
 void registry_unpin(uint64_t block, enum record_state state);
+/* Ends the pin; the block has info's size and tail from now on. */
+void registry_resize(const struct record_info *info);
 /* Forgets a record that is LIVE and not of kind POOL: it becomes a ghost. */
 void registry_forget(uint64_t block, uint32_t free_site);
 /*
- * Walks all records: calls visit(argument, info) for a copy of each whose state is LIVE, one shard's
- * lock at a time, not held during the call. Blocks that come and go meanwhile may be seen or not.
+ * Forgets what was known of an address that was handed out again and could not be entered: what an older
+ * block left there would speak for it.
+ */
+void registry_vacate(uint64_t block);
+/*
+ * Walks all records: calls visit(argument, info) for a copy of each whose state is LIVE; nothing is
+ * locked during the call. Blocks that come and go meanwhile may be seen or not.
  */
 void registry_each_live(void (*visit)(void *argument, const struct record_info *info),
                         void *argument);
-/* Bytes that the registry occupies: records ever used and buckets. */
-uint64_t registry_bytes(void);
-
 /*
- * How often this process has come out of a fork, modulo 256. What a thread was doing to a record in
- * an older generation, it was doing in the parent: here it will never be done.
+ * For a search, which stops the other threads: calls visit for a copy of each record that stands for
+ * memory (every state but NONE, GHOST and DEAD). registry_at answers what a record is now, by its id;
+ * a thread that could not be stopped may have made another block's of it.
  */
-uint8_t registry_generation(void);
-
-/* For quarantine.c. */
-struct shard *registry_shard(uint64_t block);
-struct shard *registry_shard_at(unsigned index);
-struct record *registry_record(struct shard *s, uint32_t index);
-/* The index of the record for this address, 0 for none. The shard's lock is held. */
-uint32_t registry_lookup(struct shard *s, uint64_t block);
-/* The record, LIVE again where a thread of the parent process had pinned it. The shard's lock is held. */
-struct record *registry_settled(struct record *r);
-/* Puts a DEAD record, taken off the queue, among the unused. The shard's lock is held. */
-void registry_recycle(struct shard *s, uint32_t index);
+void registry_each_record(void (*visit)(void *argument, uint32_t id,
+                                        const struct record_info *info),
+                          void *argument);
+void registry_at(uint32_t id, struct record_info *out);
+/*
+ * Sets a mark and answers its number, from 1 up. A block whose allocation begins after this returns has it, or
+ * a later one; a block whose allocation ended before this was called has an earlier one. The last of
+ * 2^32 - 1 marks is answered again and again.
+ */
+uint32_t registry_mark(void);
+/* Notes of a pinned block what it was found to be now; a block whose damage was reported stays that. */
+void registry_saw(uint64_t block, enum registry_sight sight);
+/*
+ * What found the block of `info`, which is not its pool's again, whole, and when: plat_clock_ms, low
+ * 32 bits, up to 8 ms too early; a free may have been any time later, since it asks no clock.
+ */
+enum registry_sight registry_seen(const struct record_info *info, uint32_t *time);
+/*
+ * A walk round all blocks that goes on for ever: *hand is 0 at first, and the walk's own. Pins the next
+ * live block within a short stretch of records, else, where the implementation can, a held one of these:
+ * out->state says which. Blocks that others have pinned, and those of which damage was reported, are
+ * passed over. Answers a number for registry_release, which ends the pin; 0 when there is none.
+ */
+uint32_t registry_next(uint64_t *hand, struct record_info *out);
+/* With what the check found. SEEN_DAMAGED: a held block is set aside; else it is what it was. */
+void registry_release(uint32_t id, const struct record_info *info, enum registry_sight sight);
+/* Counts a call; true for every so many of them, of a thread or of all. */
+bool registry_counts(uint64_t every);
+/* Bytes that the registry occupies: records ever used and what leads to them. */
+uint64_t registry_bytes(void);
 
 #endif

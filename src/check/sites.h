@@ -1,15 +1,58 @@
 /*
- * Call sites: a file name and a line under a 32-bit id. Names are copied, since __FILE__ of an
- * unloaded module dangles. Ids are never given back.
+ * Call sites under 32-bit ids that are never given back:
+ *
+ *   0                 unknown
+ *   1 ...             a file name and a line (sites.c)
+ *   SITE_PC | n       a return address (sites_pc.c)
+ *   SITE_STACK | n    a call stack: a site of the two kinds above and the frames behind it (stacks.h)
+ *
+ * A site outlives the module that it lies in: __FILE__ of an unloaded module dangles, so names are
+ * copied; of a return address the module's name and the offset in it are kept from the first use on.
  */
 #ifndef RXPOOL_CHECK_SITES_H
 #define RXPOOL_CHECK_SITES_H
 
-#include "base/base.h"
+#include "base/text.h"
+
+#define SITE_STACK 0x80000000u
+#define SITE_PC 0x40000000u
+
+struct caller;
+
+/* What is known of a site; pointers are valid for ever. */
+struct site {
+    const char *file; /* NULL: a return address */
+    uint32_t line;
+    const void *pc;
+    const char *module; /* the path that it was loaded from; NULL: in no module */
+    uint64_t offset;    /* of pc in the module */
+};
 
 /* The id of file:line, entered at first use; 0 for a NULL file, or when there is no room. Any IRQL <= DISPATCH. */
 uint32_t sites_intern(const char *file, uint32_t line);
-/* The name of a site, NULL for 0; *line is set. */
-const char *sites_file(uint32_t site, uint32_t *line);
+/*
+ * The id of the place that a live call returns to, entered at first use; 0 for NULL, or when there is no
+ * room. A known one costs about 20 instructions and no lock. Any IRQL <= DISPATCH.
+ */
+uint32_t sites_intern_pc(const void *pc);
+/*
+ * Where the caller stands: by file and line where they are known, else by its return address; with
+ * stacks=, the stack that it stands on (stacks.h).
+ */
+uint32_t sites_of(const struct caller *c);
+
+/* Registers the fork handlers of both kinds of sites, at the first call. */
+void sites_watch_forks(void);
+
+/* False for 0. A stack answers its own site. */
+bool sites_get(uint32_t id, struct site *out);
+/* Appends FILE:LINE, MODULE+0xOFFSET or 0xPC (base/frames.h); nothing for 0. */
+void sites_put(struct text *out, uint32_t id);
+/* Gives back the memory of sites by file and line: all ids are forgotten. Nobody else calls meanwhile. */
+void sites_close(void);
+
+/* For sites.c: the fork handlers of its kind, and sites_get of a SITE_PC id. */
+void sites_watch_forks_pc(void);
+void sites_get_pc(uint32_t id, struct site *out);
 
 #endif

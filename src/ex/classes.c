@@ -1,4 +1,7 @@
 #include "ex/classes.h"
+#include "base/options.h"
+
+#define SPECIAL_HEADER 16u /* what GFlags counts with the size that was asked for */
 
 struct classes engine_classes;
 
@@ -6,7 +9,7 @@ static void class_add(enum class_layout layout, uint32_t size, bool page_unit) {
     struct class_info *c = &engine_classes.info[layout][engine_classes.count[layout]++];
     uint32_t unit = page_unit ? POOL_PAGE_SIZE : SLAB_SIZE;
 
-    rxp_check(engine_classes.count[layout] <= CLASSES_MAX);
+    rxp_check(engine_classes.count[layout] <= CLASS_SPECIAL);
     c->block_size = size;
     c->reciprocal = (uint32_t)((((uint64_t)1 << 32) + size - 1) / size);
     c->unit_mask = (uint16_t)(unit - 1);
@@ -39,6 +42,30 @@ static void dense_classes(void) {
         class_add(LAYOUT_DENSE, (uint32_t)(SLAB_SIZE / k) & ~15u, false);
 }
 
+static void special_class(void) {
+    uint64_t asked = options_get()->special_size;
+    if (asked <= SPECIAL_HEADER || asked > UINT64_MAX - 15)
+        return;
+    engine_classes.special_size = rxp_round_up(asked, 16) - SPECIAL_HEADER;
+    if (engine_classes.special_size > SLAB_BLOCK_MAX)
+        return;
+    for (int layout = 0; layout < 2; layout++) {
+        uint8_t *class = &engine_classes.of[layout][engine_classes.special_size / 16];
+        engine_classes.special[layout] = *class;
+        *class = CLASS_SPECIAL;
+    }
+}
+
+unsigned classes_of(enum class_layout layout, size_t size) {
+    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
+    return RXP_LIKELY(class != CLASS_SPECIAL) ? class : engine_classes.special[layout];
+}
+
+bool classes_special(size_t size) {
+    size_t most = engine_classes.special_size;
+    return most != 0 && size <= most && size + 16 > most;
+}
+
 void classes_init(void) {
     pool_classes();
     dense_classes();
@@ -50,13 +77,13 @@ void classes_init(void) {
             engine_classes.of[layout][i] = (uint8_t)c;
         }
     }
+    special_class();
 }
 
 int classes_aligned(enum class_layout layout, size_t size, size_t alignment) {
     if (size > SLAB_BLOCK_MAX)
         return -1;
-    for (unsigned c = engine_classes.of[layout][(size + 15) / 16]; c < engine_classes.count[layout];
-         c++)
+    for (unsigned c = classes_of(layout, size); c < engine_classes.count[layout]; c++)
         if (engine_classes.info[layout][c].block_size % alignment == 0)
             return (int)c;
     return -1;

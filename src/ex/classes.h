@@ -41,12 +41,20 @@ struct classes {
     uint8_t of[2][CLASS_MAP_SIZE];
     uint8_t count[2];
     struct class_info info[2][CLASSES_MAX];
+    uint8_t special[2];  /* the class of the size that special= names */
+    size_t special_size; /* its largest; 0 none */
 };
 
 extern struct classes engine_classes;
 
 /* Fills the tables; once, before any other use. */
 void classes_init(void);
+/* No class: the fast paths find no block there, whatever the bin. Sizes that special= names lead to it. */
+#define CLASS_SPECIAL (CLASSES_MAX - 1)
+/* The class of a size up to SLAB_BLOCK_MAX, for the slow paths. */
+unsigned classes_of(enum class_layout layout, size_t size);
+/* Whether special= names the size: the classes of 16 bytes that GFlags counts with a header of 16. */
+bool classes_special(size_t size);
 /* The first class of at least `size` bytes whose blocks all lie at multiples of `alignment`; -1 when none. */
 int classes_aligned(enum class_layout layout, size_t size, size_t alignment);
 

@@ -3,10 +3,13 @@
  */
 #include "base/options.h"
 #include "ex/account.h"
+#include "ex/cold.h"
+#include "ex/fault.h"
 #include "ex/fork.h"
 #include "ex/range.h"
 #include "ex/slab.h"
 #include "ex/span.h"
+#include "ex/special.h"
 
 /* --- start ------------------------------------------------------------------------------------------- */
 
@@ -20,8 +23,13 @@ static RXP_COLD bool engine_start(void) {
     bool first = STATE_LOAD(&start_state) == UNSTARTED;
     if (first) {
         classes_init();
-        heaps_init();
+        if (fault_wanted()) /* no call may go past fault_inject */
+            engine_slow_always = true;
         bool ok = range_init() && accounts_init();
+        if (ok)
+            special_start();
+        else
+            STATE_STORE(&special_asked, 0);
         atomic_store_explicit(&start_state, ok ? STARTED : REFUSED, memory_order_release);
     }
     bool ok = STATE_LOAD(&start_state) == STARTED;
@@ -32,6 +40,18 @@ static RXP_COLD bool engine_start(void) {
     if (first && ok)
         fork_register();
     return ok;
+}
+
+void engine_start_hold(void) {
+    plat_lock_acquire(&start_lock);
+}
+
+void engine_start_go(void) {
+    plat_lock_release(&start_lock);
+}
+
+bool engine_is_started(void) {
+    return STATE_LOAD(&start_state) == STARTED;
 }
 
 bool engine_ready(void) {
@@ -49,15 +69,12 @@ static enum class_layout layout_of(uint32_t account) {
     return account_at(account)->type & ACCOUNT_DENSE ? LAYOUT_DENSE : LAYOUT_POOL;
 }
 
-/* The account behind an alias, remembered per heap: a cold tag comes by here at every call. */
-static uint32_t account_by_alias(struct heap *heap, uint64_t alias, uint64_t key) {
-    struct cold_entry *e = &heap->cold[table_offset(alias, ~(uint64_t)0) % COLD_ENTRIES];
+static void *own_alloc(struct heap *heap, struct binset *set, unsigned class) {
+    void *block = fast_take(set->current[class]);
 
-    if (e->account == 0 || STATE_LOAD(&e->alias) != alias) {
-        e->account = account_of(key);
-        STATE_STORE(&e->alias, alias);
-    }
-    return e->account;
+    if (block == NULL && slab_refill(heap, set, class))
+        block = fast_take(set->current[class]);
+    return block;
 }
 
 /* Own slabs where the account has earned them for this class; else a mixed one. */
@@ -65,34 +82,60 @@ static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, un
                          unsigned flags) {
     enum class_layout layout = layout_of(account);
     struct binset *set = heap_set(heap, account);
-    uint64_t bit = (uint64_t)1 << class;
 
-    if ((set == NULL || !(set->own & bit)) && heap_heat(heap, account, layout, class)) {
-        set = heap_set_make(heap, account, layout);
-        if (set != NULL)
-            set->own |= bit;
-    }
-    if (set == NULL)
-        return slab_take_mixed(heap, account, layout, class);
-    if (!(flags & ENGINE_NO_INSTALL))
-        heap_install(heap, alias, set);
-    if (!(set->own & bit))
-        return slab_take_mixed(heap, account, layout, class);
-    void *block = fast_take(set->current[class]);
-    if (block == NULL && slab_refill(heap, set, class))
-        block = fast_take(set->current[class]);
+    if (RXP_UNLIKELY(set == NULL))
+        set = heap_first_set(heap, account);
+    if (flags & ENGINE_NO_INSTALL)
+        alias = 0;
+    else
+        heap_install(heap, alias, account, set);
+    return set != NULL && heap_own(set, class)
+               ? own_alloc(heap, set, class)
+               : slab_take_mixed(heap, alias, account, layout, class);
+}
+
+void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout) {
+    struct heap *heap = engine_thread.heap;
+
+    if (heap == NULL || engine_thread.table != heap->table || size > SLAB_BLOCK_MAX)
+        return NULL;
+    if (RXP_UNLIKELY(
+            special_asks())) /* by the caller's slow path, which serves what has a guard page */
+        return NULL;
+    uint32_t account = heap_known(heap, alias);
+    if (account == 0)
+        return NULL;
+    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
+    struct binset *set = heap_set(heap, account);
+    return set != NULL && heap_own(set, class)
+               ? own_alloc(heap, set, class)
+               : slab_take_mixed(heap, alias, account, layout, class);
+}
+
+void *cold_look(void *block, uint64_t alias, uint64_t who) {
+    heap_look(engine_thread.heap, alias, WHO_ACCOUNT(who));
     return block;
+}
+
+void cold_carry(struct slab *slab, void *block, uint32_t account) {
+    flow_carry(engine_thread.heap, account);
+    fast_give(slab, block);
+}
+
+void *engine_alloc_second(uint64_t alias, size_t size, enum class_layout layout) {
+    void *block = cold_alloc(fast_entry(alias), alias, size, layout);
+
+    return RXP_LIKELY(block != NULL) ? block : engine_alloc_known(alias, size, layout);
 }
 
 static void *heap_alloc(struct heap *heap, uint64_t alias, uint64_t key, size_t size,
                         size_t alignment, unsigned flags) {
-    uint32_t account =
-        flags & ENGINE_NO_INSTALL ? account_of(key) : account_by_alias(heap, alias, key);
+    uint32_t account = account_of(key);
     enum class_layout layout = layout_of(account);
     int class;
 
     if (alignment <= 16)
-        class = size <= SLAB_BLOCK_MAX ? engine_classes.of[layout][(size + 15) >> 4] : -1;
+        class = size <= SLAB_BLOCK_MAX ? (int)classes_of(layout, size) : -1;
     else
         class = classes_aligned(layout, size, alignment);
     if (class < 0)
@@ -177,6 +220,11 @@ enum engine_verdict engine_lookup(const void *address, struct engine_block *out)
         slab = span_around(slab);
     if (slab == NULL)
         return ENGINE_UNUSED;
+    if (STATE_LOAD(&slab->kind) == SLAB_SPECIAL) {
+        verdict = special_lookup(slab, (uintptr_t)address, out);
+        describe_account(out);
+        return verdict;
+    }
     if (STATE_LOAD(&slab->kind) == SLAB_SPAN)
         describe_span(slab, out);
     else if (!describe_block(slab, (uintptr_t)address, out))
@@ -234,7 +282,7 @@ static enum engine_verdict free_mixed(struct slab *slab, void *block, uint32_t t
     if (!slab_side_clear(slab, block, account, owned))
         return ENGINE_NOT_LIVE;
     /* Counted before it can be allocated again: a reader finds no free of a block without its allocation. */
-    count_free(engine_thread.heap, account, slab->block_size);
+    flow_out(engine_thread.heap, account, slab->block_size);
     if (owned)
         fast_give(slab, block);
     else
@@ -272,22 +320,128 @@ enum engine_verdict engine_free(void *block, uint32_t tag) {
         return slab_starts_block(slab, block) ? free_mixed(slab, block, tag) : ENGINE_INTERIOR;
     case SLAB_SPAN:
         return free_span(slab, block, tag);
+    case SLAB_SPECIAL:
+        return special_free(slab, block, tag);
     default:
         return span_around(slab) != NULL ? ENGINE_INTERIOR : ENGINE_UNUSED;
     }
 }
 
+bool engine_free_direct(void *block) {
+    const struct heap *heap = engine_thread.heap;
+    struct slab *slab = fast_slab(block);
+
+    if (RXP_UNLIKELY(heap == NULL || STATE_LOAD(&slab->owner) != heap->public.id ||
+                     engine_thread.resting || !slab_starts_block(slab, block)))
+        return false;
+    fast_give(slab, block);
+    return true;
+}
+
+/* --- a list that was overwritten ------------------------------------------------------------------------------ */
+
+static bool carved(const struct slab *slab, uintptr_t offset) {
+    if (slab->unit_mask == 0xFFFF)
+        return offset < (uintptr_t)slab->carved * slab->block_size;
+    unsigned page = (unsigned)(offset >> POOL_PAGE_SHIFT);
+    return (page - slab_carved_page(slab, 0)) % 16 < slab->carved;
+}
+
+/* The same for a slab of the first range, inline: mostly the next one lies in the slab of the block just taken. */
+RXP_INLINE bool goes_on_nearby(const struct slab *slab, const void *block, const void *next) {
+    uint32_t offset = (uint32_t)(uintptr_t)next & (SLAB_SIZE - 1);
+    uint32_t page = (offset >> POOL_PAGE_SHIFT) - (uint32_t)(slab - engine_first.slabs);
+
+    if (((uintptr_t)block ^ (uintptr_t)next) >= SLAB_SIZE || !slab_starts_block(slab, next))
+        return false;
+    return slab->unit_mask == 0xFFFF ? offset < (uint32_t)slab->carved * slab->block_size
+                                     : page % 16 < slab->carved;
+}
+
+static RXP_NOINLINE bool goes_on_elsewhere(struct slab *slab, const void *block) {
+    if (RXP_UNLIKELY(slab == &engine_no_slab) && (slab = range_slab(block)) == NULL)
+        return true;
+    const void *next = slab->free;
+    if (next == NULL || STATE_LOAD(&slab->kind) > SLAB_MIXED || !owned_here(slab))
+        return true;
+    uintptr_t offset = (uintptr_t)next - ((uintptr_t)block & ~(uintptr_t)(SLAB_SIZE - 1));
+    if (RXP_LIKELY(offset < SLAB_SIZE && slab_starts_block(slab, next) && carved(slab, offset)))
+        return true;
+    slab->free = NULL;
+    return false;
+}
+
+/* Nobody has followed slab->free yet: it is what the block just taken has said. */
+RXP_INLINE bool goes_on(struct slab *slab, const void *block) {
+    return RXP_LIKELY(goes_on_nearby(slab, block, slab->free)) || goes_on_elsewhere(slab, block);
+}
+
+bool engine_list_goes_on(const void *block) {
+    return goes_on(fast_slab(block), block);
+}
+
+/* The fast path, and a look at the list while its slab is at hand. */
+RXP_INLINE void *alloc_and_look(const struct table_entry *e, uint64_t alias, size_t size,
+                                enum class_layout layout, bool *whole) {
+    if (RXP_UNLIKELY(STATE_LOAD(&e->alias) != alias || size > SLAB_BLOCK_MAX))
+        return NULL;
+    struct slab *slab = e->bins->current[engine_classes.of[layout][(size + 15) >> 4]];
+    void *block = fast_take(slab);
+    if (RXP_LIKELY(block != NULL))
+        *whole = goes_on(slab, block);
+    return block;
+}
+
+void *engine_alloc_direct(uint64_t alias, size_t size, bool *whole) {
+    const struct heap *heap = engine_thread.heap;
+
+    if (RXP_UNLIKELY(heap == NULL || engine_thread.resting))
+        return NULL;
+    const struct table_entry *e =
+        (const struct table_entry *)((const char *)heap->table +
+                                     table_offset(alias, heap->table_mask));
+    void *block = alloc_and_look(e, alias, size, LAYOUT_DENSE, whole);
+    if (RXP_LIKELY(block != NULL) || (block = cold_alloc(e, alias, size, LAYOUT_DENSE)) == NULL)
+        return block;
+    *whole = engine_list_goes_on(block);
+    return block;
+}
+
+void *engine_alloc_pool(uint32_t type, size_t size, uint32_t tag, bool *whole) {
+    uint64_t alias = ALIAS_TYPE(type, tag);
+    return alloc_and_look(fast_entry(alias), alias, size, LAYOUT_POOL, whole);
+}
+
 /* --- the rest ------------------------------------------------------------------------------------------------- */
 
-void engine_hold(const void *block, int64_t blocks, int64_t bytes, int64_t overhead) {
+struct counted_block engine_counted(const void *block) {
+    const struct slab *slab = fast_slab(block);
     struct engine_block b;
 
-    if (engine_lookup(block, &b) != ENGINE_OK || b.account == 0)
+    if (RXP_LIKELY(slab != NULL && STATE_LOAD(&slab->kind) == SLAB_OWN))
+        return (struct counted_block){STATE_LOAD(&slab->account), (int64_t)slab->block_size};
+    if (engine_lookup(block, &b) != ENGINE_OK)
+        return (struct counted_block){0, 0};
+    return (struct counted_block){b.account, (int64_t)b.size};
+}
+
+void engine_hold(struct counted_block block, int blocks) {
+    if (block.account == 0)
         return;
-    struct account *a = account_at(b.account);
+    struct account *a = account_at(block.account);
     atomic_fetch_add(&a->held_blocks, blocks);
-    atomic_fetch_add(&a->held_bytes, bytes);
-    atomic_fetch_add(&a->overhead_bytes, overhead);
+    atomic_fetch_add(&a->held_bytes, blocks * block.bytes);
+}
+
+/* Mostly of one account: then nothing changes but its bytes, and mostly not even those. */
+void engine_hold_instead(struct counted_block in, struct counted_block out) {
+    if (RXP_LIKELY(in.account == out.account && in.account != 0)) {
+        if (in.bytes != out.bytes)
+            atomic_fetch_add(&account_at(in.account)->held_bytes, in.bytes - out.bytes);
+        return;
+    }
+    engine_hold(in, 1);
+    engine_hold(out, -1);
 }
 
 size_t engine_trim(void) {

@@ -6,6 +6,7 @@
 #ifndef RXPOOL_EX_ENGINE_H
 #define RXPOOL_EX_ENGINE_H
 
+#include "base/backend.h"
 #include "ex/layout.h"
 
 /* How sizes are laid out. POOL obeys the page rule; DENSE is the drop-in's. */
@@ -20,6 +21,13 @@ enum class_layout { LAYOUT_POOL = 0, LAYOUT_DENSE = 1 };
 
 /* An alias that is not an account key: bit 63 set, e.g. by the drop-in for a page of return addresses. */
 #define ENGINE_ALIAS ((uint64_t)1 << 63)
+/*
+ * Aliases of the two kinds of documented call. The sums keep them apart from each other and from account keys,
+ * which another caller of the engine may use as aliases of other accounts.
+ */
+#define ALIAS_TYPE(type, tag) ((uint64_t)(uint32_t)((type) + 0x20000000u) << 32 | (tag))
+#define ALIAS_TYPE_OF(alias) ((uint32_t)((alias) >> 32) - 0x20000000u)
+#define ALIAS_FLAGS(flags, tag) ((uint64_t)(uint32_t)((flags) + 0x40000000u) << 32 | (tag))
 
 /*
  * Allocates `size` bytes for the account `key` (created at first use), 16-byte aligned, page-aligned from a
@@ -28,6 +36,13 @@ enum class_layout { LAYOUT_POOL = 0, LAYOUT_DENSE = 1 };
  * engine_alloc_fast. Size 0 is served as 1. The layout is DENSE for keys of type ACCOUNT_DENSE.
  */
 void *engine_alloc(uint64_t alias, uint64_t key, size_t size, unsigned flags);
+/*
+ * The same for an alias that this thread's calls have installed, at no more than 16-byte alignment: NULL also where it has
+ * not, and then engine_alloc is to be called.
+ */
+void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout);
+/* The same behind cold_alloc: all that is to be tried between engine_alloc_fast and engine_alloc. */
+void *engine_alloc_second(uint64_t alias, size_t size, enum class_layout layout);
 /* The same at any power-of-two alignment. */
 void *engine_alloc_aligned(uint64_t key, size_t size, size_t alignment, unsigned flags);
 
@@ -39,6 +54,7 @@ enum engine_verdict {
     ENGINE_INTERIOR, /* inside a slab or span, not at the start of a block */
     ENGINE_NOT_LIVE, /* start of a block that is free (told where a side array knows, or strict) */
     ENGINE_WRONG_TAG,
+    ENGINE_DAMAGED, /* a guarded block next to which bytes were overwritten: it is set aside */
 };
 
 struct engine_block {
@@ -56,7 +72,10 @@ enum engine_verdict engine_lookup(const void *address, struct engine_block *out)
 /* Frees a block. `tag` 0 means any. Not ENGINE_OK: nothing was done. */
 enum engine_verdict engine_free(void *block, uint32_t tag);
 
-/* Usable bytes of a live block; 0 for anything else. Cheap. */
+/* backend.h's list_goes_on. */
+bool engine_list_goes_on(const void *block);
+
+/* Usable bytes of a live block; 0 for anything else, and for one with a guard page. Cheap. */
 size_t engine_size(const void *block);
 /* Grows or shrinks a block where it lies: true when it now holds `size` usable bytes. */
 bool engine_resize(void *block, size_t size);
@@ -65,16 +84,38 @@ bool engine_resize(void *block, size_t size);
 uint32_t engine_site(const char *name, size_t length, uint32_t line);
 /* Drops every alias with bit 63 set from every heap: after dlclose. */
 void engine_forget_aliases(void);
-/* Publishes blocks that the caller has freed but check still holds, on the account of `block`; deltas. */
-void engine_hold(const void *block, int64_t blocks, int64_t bytes, int64_t overhead);
+/* pool_backend's counted, hold and hold_instead. */
+struct counted_block engine_counted(const void *block);
+void engine_hold(struct counted_block block, int blocks);
+void engine_hold_instead(struct counted_block in, struct counted_block out);
 
 /* Gives all idle memory back now; returns the bytes given back. */
 size_t engine_trim(void);
 /* Raised IRQL: the thread's fast paths miss until it is lowered. */
 void engine_fast_paths(bool enabled);
+/*
+ * Every thread's fast paths miss, so that every call goes the slow way. Set before the first allocation
+ * of the process, or read as false by threads that have a heap already.
+ */
+extern bool engine_slow_always;
+/*
+ * The fast paths all the same, for the one caller that has threads go slow so that every call comes by it
+ * (engine_slow_always). About 25 instructions each.
+ *   alloc   a block of the DENSE layout, and what engine_list_goes_on says of it; NULL: call engine_alloc
+ *   free    of a live block that engine_alloc gave out; false: nothing was done, take the usual way
+ */
+void *engine_alloc_direct(uint64_t alias, size_t size, bool *whole);
+/* What the documented allocation of POOL_TYPE `type` does on its fast path, and the same answer; NULL: call that. */
+void *engine_alloc_pool(uint32_t type, size_t size, uint32_t tag, bool *whole);
+bool engine_free_direct(void *block);
 /* Walks every structure and checks every invariant that layout.h writes down; NULL when all hold, else
  * a sentence that says which does not. With no call in flight. */
 const char *engine_walk(void);
+/*
+ * Calls visit for every live block, with the bytes that it has room for. No other thread runs in the engine: all
+ * are stopped, at any instruction. One caller at a time.
+ */
+void engine_each_live(void (*visit)(void *argument, uintptr_t block, size_t bytes), void *argument);
 /* The first range's root; NULL before the first allocation. */
 const struct root *engine_root(void);
 /* Totals over all accounts, for mallinfo2 and limits. */

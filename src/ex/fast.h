@@ -1,9 +1,13 @@
 /*
  * The fast paths, inlined into the exported functions of pool.c and malloc.c.
  *
- *   allocate: one hash, one compare, and four dependent loads: table entry -> bins -> slab -> block
- *   free:     one range compare, one owner compare, the block-start test, one tag compare; one dependent
- *             load (the descriptor lies at a computed address)
+ *   allocate: 30 instructions: one hash, one compare, and four dependent loads: table entry -> bins -> slab -> block
+ *   free:     26 instructions: one range compare, one owner compare, the block-start test, one tag compare; one
+ *             dependent load (the descriptor lies at a computed address)
+ *
+ * (of ExAllocatePoolWithTag and ExFreePool, gcc 12, x86-64; tests/engine/count.py holds them. Where a working set is
+ * larger than the second-level cache, what counts is how many calls the processor has in flight while it waits for
+ * memory, and so every load does: docs/DESIGN.md.)
  *
  * Neither takes a lock or writes a line that another thread writes. Whatever is unusual, a first call of a
  * thread, a raised IRQL, a cold tag, another thread's block, a wrong tag, fails one of the compares above
@@ -13,6 +17,7 @@
 #define RXPOOL_EX_FAST_H
 
 #include "ex/state.h"
+#include "plat/thread_local.h"
 
 /* One account's bins in one heap. current[c] is never null: a bin without a slab points to engine_no_slab. */
 struct heap;
@@ -20,14 +25,32 @@ struct binset {
     struct slab *current[CLASSES_MAX];
     uint32_t partial[CLASSES_MAX]; /* slab ids: slabs in service with room, most room first */
     uint64_t own;                  /* bit c: class c of this account has slabs of its own */
+    uint64_t who;                  /* WHO of its account; 0 for the mixed set */
     uint32_t account;              /* 0 for the mixed set */
     uint32_t layout;
-    struct binset *next; /* all of a heap's */
+    bool warm;                  /* classes of it may earn slabs of their own */
+    bool first;                 /* of its heap: all of them have from their first call */
+    uint8_t asked[CLASSES_MAX]; /* calls for a class without any, while warm */
+    struct binset *next;        /* all of a heap's */
 };
+
+/*
+ * What a thread knows of an alias: its account's bins; or, under its negative, that all blocks of its account are on
+ * mixed slabs, and then who (cold.h). An empty place's value is its own negative, and leads to bins without slabs:
+ * aliases are made of what a caller passes, and may have any value.
+ */
+#define TABLE_EMPTY ((uint64_t)1 << 63)
+#define NEIGHBOUR(offset) ((offset) ^ sizeof(struct table_entry))
+#define WHO(flow, account) ((uint64_t)(uintptr_t)(flow) << 16 | (account))
+#define WHO_ACCOUNT(who) ((uint16_t)(who))
+#define WHO_FLOW(who) ((struct flow *)(uintptr_t)((who) >> 16))
 
 struct table_entry {
     _Atomic uint64_t alias;
-    struct binset *bins;
+    union {
+        struct binset *bins;
+        uint64_t who;
+    };
 };
 
 /* A block that is free: its first word links it. */
@@ -40,23 +63,28 @@ struct thread_state {
     struct table_entry *table; /* engine_miss when there is no heap or the fast paths are off */
     uint64_t mask;             /* byte offset mask into table */
     uint32_t id;               /* heap id, or THREAD_NO_ID */
+    uint32_t mixed_id;         /* the owner of its mixed slabs, or THREAD_NO_ID */
     bool ended;                /* past its exit hook */
     bool slow;                 /* fast paths are off: raised IRQL */
     bool resting;              /* and for a while: heap_rest */
+    bool unguarded : 1;        /* the next block was refused a guard page already: special.h */
+    bool exempt : 1;           /* not for fail=: fault_exempt */
     struct heap *heap;         /* null: none yet, or past the exit hook */
 };
 
 #define THREAD_NO_ID 0xFFFFFFFFu
 
-extern __thread struct thread_state engine_thread __attribute__((tls_model("initial-exec")));
-extern struct table_entry engine_miss;
+THREAD_LOCAL_DECLARE(struct thread_state, engine_thread_state);
+#define engine_thread THREAD_LOCAL(engine_thread_state)
+
+extern struct table_entry engine_miss[2];
 extern struct slab engine_no_slab;
 
-/* Owner frees that hit slab.event: empty, no longer full, or time to look. */
+/* The free that takes slab.until_look to 0: empty, no longer full, or time to look. */
 void slab_free_event(struct slab *slab);
 
 RXP_INLINE size_t table_offset(uint64_t alias, uint64_t mask) {
-    return (size_t)((alias * 0x9E3779B97F4A7C15u) >> 48) & mask;
+    return (size_t)((alias * 0x9E3779B97F4A7C15u) >> 44) & mask;
 }
 
 RXP_INLINE void *fast_take(struct slab *slab) {
@@ -67,35 +95,44 @@ RXP_INLINE void *fast_take(struct slab *slab) {
     slab->free = next;
     /* The next allocation here reads its link: a tenth off random replacement of 100,000 blocks, 4% on one block's loop. */
     RXP_PREFETCH(next);
-    /* Release: whoever learns of the block finds it counted (pairs with a reader's acquire of frees). */
-    atomic_store_explicit(&slab->allocs, STATE_LOAD(&slab->allocs) + 1, memory_order_release);
+    /* Released: whoever learns of the block finds it counted (pairs with a reader's acquire of frees). */
+    RXP_COUNTER_ADD(&slab->allocs, 1);
     return block;
 }
 
-RXP_INLINE void *fast_alloc(uint64_t alias, size_t size, enum class_layout layout) {
+/* Where the thread's table has the alias, if it has it with bins. */
+RXP_INLINE const struct table_entry *fast_entry(uint64_t alias) {
     const struct thread_state *t = &engine_thread;
-    const struct table_entry *e =
-        (const struct table_entry *)((const char *)t->table + table_offset(alias, t->mask));
+    return (const struct table_entry *)((const char *)t->table + table_offset(alias, t->mask));
+}
 
-    if (RXP_UNLIKELY(STATE_LOAD(&e->alias) != alias || size > SLAB_BLOCK_MAX))
+/* `e` holds the alias, with bins. */
+RXP_INLINE void *fast_alloc_found(const struct table_entry *e, size_t size,
+                                  enum class_layout layout) {
+    if (RXP_UNLIKELY(size > SLAB_BLOCK_MAX))
         return NULL;
     return fast_take(e->bins->current[engine_classes.of[layout][(size + 15) >> 4]]);
 }
 
+RXP_INLINE void *fast_alloc(const struct table_entry *e, uint64_t alias, size_t size,
+                            enum class_layout layout) {
+    return RXP_LIKELY(STATE_LOAD(&e->alias) == alias) ? fast_alloc_found(e, size, layout) : NULL;
+}
+
 /* NULL: call engine_alloc. */
 RXP_INLINE void *engine_alloc_fast(uint64_t alias, size_t size) {
-    return fast_alloc(alias, size, LAYOUT_POOL);
+    return fast_alloc(fast_entry(alias), alias, size, LAYOUT_POOL);
 }
 
 RXP_INLINE void *engine_alloc_fast_dense(uint64_t alias, size_t size) {
-    return fast_alloc(alias, size, LAYOUT_DENSE);
+    return fast_alloc(fast_entry(alias), alias, size, LAYOUT_DENSE);
 }
 
-/* The descriptor of an address in the first range's used part, else NULL. */
+/* The descriptor of an address in the first range's used part, else engine_no_slab, which no thread owns. */
 RXP_INLINE struct slab *fast_slab(const void *address) {
     uintptr_t offset = (uintptr_t)address - engine_first.slab_area;
     if (RXP_UNLIKELY(offset >= STATE_LOAD(&engine_first.size)))
-        return NULL;
+        return &engine_no_slab;
     return engine_first.slabs + (offset >> SLAB_SHIFT);
 }
 
@@ -107,25 +144,31 @@ RXP_INLINE bool slab_starts_block(const struct slab *slab, const void *address) 
 
 RXP_INLINE void fast_give(struct slab *slab, void *block) {
     struct free_block *b = block;
-    uint64_t frees = STATE_LOAD(&slab->frees) + 1;
 
     b->next = slab->free;
     slab->free = b;
-    atomic_store_explicit(&slab->frees, frees, memory_order_release);
-    if (RXP_UNLIKELY(frees == slab->event))
+    RXP_COUNTER_ADD(&slab->frees, 1);
+    if (RXP_UNLIKELY(--slab->until_look == 0))
         slab_free_event(slab);
 }
 
-/* False: call engine_free. `tag` 0 means any. */
-RXP_INLINE bool engine_free_fast(void *block, uint32_t tag) {
-    struct slab *slab = fast_slab(block);
-
-    if (RXP_UNLIKELY(slab == NULL || STATE_LOAD(&slab->owner) != engine_thread.id))
+/*
+ * False where the slab, whose owner is `owner`, is not the calling thread's own, or the block or the tag (0 means any)
+ * is not the slab's.
+ */
+RXP_INLINE bool fast_free(struct slab *slab, uint32_t owner, void *block, uint32_t tag) {
+    if (RXP_UNLIKELY(owner != engine_thread.id))
         return false;
     if (RXP_UNLIKELY(!slab_starts_block(slab, block) || (tag != 0 && tag != slab->tag)))
         return false;
     fast_give(slab, block);
     return true;
+}
+
+/* False: call engine_free. `tag` 0 means any. */
+RXP_INLINE bool engine_free_fast(void *block, uint32_t tag) {
+    struct slab *slab = fast_slab(block);
+    return fast_free(slab, STATE_LOAD(&slab->owner), block, tag);
 }
 
 #endif

@@ -5,7 +5,9 @@
 #include "ex/fork.h"
 #include "ex/heap.h"
 
+/* A start that is under way comes to its end first: no child could end it. */
 static void fork_prepare(void) {
+    engine_start_hold();
     for (unsigned rank = 0; rank < LOCK_COUNT; rank++)
         engine_lock(rank);
 }
@@ -13,13 +15,21 @@ static void fork_prepare(void) {
 static void fork_parent(void) {
     for (unsigned rank = LOCK_COUNT; rank-- > 0;)
         engine_unlock(rank);
+    engine_start_go();
 }
 
 static void fork_child(void) {
     engine_locks_reset();
-    heaps_after_fork();
+    if (engine_is_started())
+        heaps_after_fork();
+    engine_start_go();
 }
 
-void fork_register(void) {
-    plat_at_fork(fork_prepare, fork_parent, fork_child);
+/* A fork that has begun calls none that is registered later: so at load, or at the latest with the first call. */
+RXP_AT_LOAD void fork_register(void) {
+    static bool registered;
+    if (!registered) {
+        registered = true;
+        plat_at_fork(fork_prepare, fork_parent, fork_child);
+    }
 }

@@ -1,7 +1,7 @@
 #ifndef RXPOOL_EX_FORK_H
 #define RXPOOL_EX_FORK_H
 
-/* Registers the fork handlers, once, with no lock held. */
+/* Registers the fork handlers at the first call, with no lock held. */
 void fork_register(void);
 
 #endif

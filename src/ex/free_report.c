@@ -1,19 +1,14 @@
 /* Stop reports of a free: see free_report.h. */
 #include "ex/free_report.h"
 
-static void report_block(struct stop_report *r, const struct engine_block *b) {
-    struct text *t;
+#include "base/lines.h"
+#include "ex/special.h"
 
-    if (b->size == 0)
-        return;
-    t = stop_line(r, "block");
-    text_address(t, b->start);
-    text_string(t, " size ");
-    text_decimal(t, b->size);
-    text_string(t, " tag ");
-    text_tag(t, b->tag);
-    text_string(t, (b->type & ACCOUNT_PAGED) ? " type Paged" : " type Nonp");
-    stop_end_line(r);
+static void report_block(struct stop_report *r, const struct engine_block *b) {
+    const struct lines_block shown = {b->start, b->size, b->tag, (b->type & ACCOUNT_PAGED) != 0};
+
+    if (b->size != 0)
+        lines_put_block(&r->text, "block", &shown);
 }
 
 struct stop_report *free_report(const void *address, const void *caller,
@@ -25,9 +20,9 @@ struct stop_report *free_report(const void *address, const void *caller,
     stop_begin(r, STOP_BAD_POOL_CALLER, parameter[0], parameter[1], parameter[2], parameter[3],
                what);
     report_block(r, &b);
+    special_put_sites(&r->text, address);
     engine_describe(&r->text, address);
-    text_address(stop_line(r, "called from"), (uintptr_t)caller);
-    stop_end_line(r);
+    stop_caller(r, "called from", caller);
     return r;
 }
 
@@ -52,6 +47,8 @@ struct stop_report *free_report_verdict(const void *address, uint32_t tag, const
     struct engine_block b = {0};
     uint64_t parameter[4] = {0x46, a, 0, 0}; /* an address that is in no pool */
 
+    if (verdict == ENGINE_DAMAGED)
+        return special_report_damage(address, caller);
     engine_lookup(address, &b);
     if (verdict == ENGINE_UNUSED) {
         parameter[0] = 0x41;

@@ -1,20 +1,28 @@
 #include "ex/heap.h"
 #include "base/options.h"
 #include "ex/account.h"
+#include "ex/cold.h"
 #include "ex/range.h"
 #include "ex/slab.h"
 
-#define DECAY_EVERY 16384u
-#define HEAT_ENOUGH 32u
+#define WINDOW 1024u /* looks; then all heat is halved */
+/* An account is warm with so many looks, and one in so many of all. */
+#define WARM_LOOKS 4u
+#define WARM_SHARE 20u
+/* Calls for a class of a warm account until it has slabs of its own. */
+#define ASKED_ENOUGH 4u
 #define SETS_MOST 2048u
 
 struct slab engine_no_slab;
+bool engine_slow_always;
 
-static struct binset no_bins;
-struct table_entry engine_miss = {.alias = 0, .bins = &no_bins};
+static struct binset no_bins = {.current = {[0 ... CLASSES_MAX - 1] = &engine_no_slab}};
+/* cold.h looks at a place's neighbour too. */
+RXP_ALIGNED(32)
+struct table_entry engine_miss[2] = {{TABLE_EMPTY, {&no_bins}}, {TABLE_EMPTY, {&no_bins}}};
 
-__thread struct thread_state engine_thread
-    __attribute__((tls_model("initial-exec"))) = {.table = &engine_miss, .id = THREAD_NO_ID};
+THREAD_LOCAL_DEFINE(struct thread_state, engine_thread_state) = {
+    .table = engine_miss, .id = THREAD_NO_ID, .mixed_id = THREAD_NO_ID};
 
 static struct {
     struct heap *free; /* left by their threads */
@@ -31,19 +39,10 @@ struct heap *heap_first(void) {
     return (struct heap *)atomic_load_explicit(&range_root(0)->heaps, memory_order_acquire);
 }
 
-/* No alias of the miss entry's value may ever come by: bit 63 is an alias's, the rest is no page. */
-void heaps_init(void) {
-    STATE_STORE(&engine_miss.alias, UINT64_MAX);
-    for (unsigned c = 0; c < CLASSES_MAX; c++)
-        no_bins.current[c] = &engine_no_slab;
-}
-
 /* --- bins ------------------------------------------------------------------------------------------ */
 
-static struct binset *set_new(struct heap *heap, uint32_t account, enum class_layout layout) {
-    struct binset *set = meta_alloc(sizeof(*set));
-    if (set == NULL)
-        return NULL;
+static void set_start(struct heap *heap, struct binset *set, uint32_t account,
+                      enum class_layout layout) {
     for (unsigned c = 0; c < CLASSES_MAX; c++)
         set->current[c] = &engine_no_slab;
     set->account = account;
@@ -51,6 +50,19 @@ static struct binset *set_new(struct heap *heap, uint32_t account, enum class_la
     set->next = heap->sets;
     heap->sets = set;
     heap->set_count++;
+}
+
+static uint64_t heap_who(struct heap *heap, uint32_t account) {
+    heap_show_counters(heap, account);
+    return WHO(&heap->flows[account], account);
+}
+
+static struct binset *set_new(struct heap *heap, uint32_t account, enum class_layout layout) {
+    struct binset *set = meta_alloc(sizeof(*set));
+    if (set == NULL)
+        return NULL;
+    set->who = heap_who(heap, account);
+    set_start(heap, set, account, layout);
     return set;
 }
 
@@ -75,7 +87,7 @@ struct binset *heap_set_make(struct heap *heap, uint32_t account, enum class_lay
 }
 
 struct binset *heap_set_of(struct heap *heap, const struct slab *slab) {
-    return slab->kind == SLAB_MIXED ? heap->mixed[slab->layout]
+    return slab->kind == SLAB_MIXED ? &heap->mixed[slab->layout]
                                     : heap_set(heap, STATE_LOAD(&slab->account));
 }
 
@@ -83,33 +95,53 @@ struct binset *heap_set_of(struct heap *heap, const struct slab *slab) {
 
 static void thread_use(struct heap *heap) {
     engine_thread.heap = heap;
-    if (engine_thread.slow || engine_thread.resting)
+    if (engine_thread.slow || engine_thread.resting || engine_slow_always)
         return;
     engine_thread.table = heap->table;
     engine_thread.mask = heap->table_mask;
     engine_thread.id = heap->public.id;
+    engine_thread.mixed_id = heap->public.id | OWNER_SLOW;
+}
+
+void heap_miss(const struct heap *heap, bool miss) {
+    if (engine_thread.heap != heap)
+        return; /* the late heap, whose calls are slow anyway */
+    if (miss) {
+        engine_thread.table = engine_miss;
+        engine_thread.mask = 0;
+    } else {
+        thread_use(engine_thread.heap);
+    }
 }
 
 static void thread_leave(void) {
-    engine_thread.table = &engine_miss;
+    engine_thread.table = engine_miss;
     engine_thread.mask = 0;
-    engine_thread.id = THREAD_NO_ID;
+    engine_thread.id = engine_thread.mixed_id = THREAD_NO_ID;
     engine_thread.heap = NULL;
 }
 
 /* --- the table --------------------------------------------------------------------------------------- */
+
+/*
+ * An alias with bins stands in the place that its hash says, where the fast paths look; one without in any of the WAYS
+ * places of that cache line.
+ */
+#define WAYS 4u
+#define GROW_SHARE 8u /* so many conflicts, as a share of its places, and the table grows */
+#define WAY_MASK (WAYS * sizeof(struct table_entry) - 1)
 
 static struct table_entry *table_new(unsigned entries) {
     struct table_entry *table = meta_alloc(entries * sizeof(*table));
     if (table == NULL)
         return NULL;
     for (unsigned i = 0; i < entries; i++)
-        table[i] = (struct table_entry){.alias = UINT64_MAX, .bins = &no_bins};
+        table[i] = engine_miss[0];
     return table;
 }
 
-static struct table_entry *table_entry(struct heap *heap, uint64_t alias) {
-    return (struct table_entry *)((char *)heap->table + table_offset(alias, heap->table_mask));
+static struct table_entry *table_at(const struct table_entry *table, size_t offset) {
+    return (struct table_entry *)((uintptr_t)table + offset);
 }
 
 /* Four times as many entries; what the old one knew is learnt again. */
@@ -129,16 +161,76 @@ static void table_grow(struct heap *heap) {
         thread_use(heap);
 }
 
-void heap_install(struct heap *heap, uint64_t alias, struct binset *set) {
-    struct table_entry *e = table_entry(heap, alias);
+/* The place in the line that holds this alias, or null. */
+static struct table_entry *table_find(const struct heap *heap, size_t at, uint64_t alias) {
+    struct table_entry *line = table_at(heap->table, at & ~WAY_MASK);
+    for (unsigned i = 0; i < WAYS; i++)
+        if (STATE_LOAD(&line[i].alias) == alias)
+            return &line[i];
+    return NULL;
+}
 
-    if (STATE_LOAD(&e->alias) != UINT64_MAX && STATE_LOAD(&e->alias) != alias &&
-        ++heap->table_conflicts > heap->table_mask / sizeof(*e)) {
-        table_grow(heap);
-        e = table_entry(heap, alias);
+uint32_t heap_known(const struct heap *heap, uint64_t alias) {
+    size_t at = table_offset(alias, heap->table_mask);
+    const struct table_entry *e = table_at(heap->table, at);
+
+    if (STATE_LOAD(&e->alias) == alias)
+        return e->bins->account;
+    e = table_find(heap, at, -alias);
+    return e == NULL ? 0 : WHO_ACCOUNT(e->who);
+}
+
+/* Where an alias without bins goes: where it is, its own place, its neighbour or another one that is empty, else one in turn. */
+static struct table_entry *table_cold_place(struct heap *heap, size_t at, uint64_t alias) {
+    struct table_entry *e = table_find(heap, at, -alias), *own = table_at(heap->table, at);
+    struct table_entry *neighbour = table_at(heap->table, NEIGHBOUR(at));
+
+    if (STATE_LOAD(&own->alias) == alias || (e == NULL && STATE_LOAD(&own->alias) == TABLE_EMPTY))
+        return own;
+    if (e == NULL && STATE_LOAD(&neighbour->alias) == TABLE_EMPTY)
+        return neighbour;
+    if (e == NULL) {
+        heap->table_conflicts++;
+        e = table_find(heap, at, TABLE_EMPTY);
     }
-    e->bins = set;
-    STATE_STORE(&e->alias, alias);
+    if (e == NULL)
+        e = table_at(heap->table,
+                     (at & ~WAY_MASK) + heap->table_conflicts % WAYS * sizeof(struct table_entry));
+    return e;
+}
+
+static void table_put(struct table_entry *e, uint64_t alias, uint64_t who, struct binset *set) {
+    STATE_STORE(&e->alias, TABLE_EMPTY);
+    if (set != NULL)
+        e->bins = set;
+    else
+        e->who = who;
+    STATE_STORE(&e->alias, set != NULL ? alias : -alias);
+}
+
+static void table_put_set(struct heap *heap, size_t at, uint64_t alias, struct binset *set) {
+    struct table_entry *e = table_at(heap->table, at), *cold = table_find(heap, at, -alias);
+    uint64_t seen = STATE_LOAD(&e->alias);
+
+    if (cold != NULL)
+        STATE_STORE(&cold->alias, TABLE_EMPTY);
+    else if (seen != TABLE_EMPTY && seen != alias)
+        heap->table_conflicts++;
+    table_put(e, alias, 0, set);
+}
+
+void heap_install(struct heap *heap, uint64_t alias, uint32_t account, struct binset *set) {
+    size_t at = table_offset(alias, heap->table_mask);
+    uint64_t who = set == NULL ? heap_who(heap, account) : 0;
+
+    if (heap->table_conflicts > heap->table_mask / sizeof(struct table_entry) / GROW_SHARE) {
+        table_grow(heap);
+        at = table_offset(alias, heap->table_mask);
+    }
+    if (set != NULL)
+        table_put_set(heap, at, alias, set);
+    else
+        table_put(table_cold_place(heap, at, alias), alias, who, NULL);
 }
 
 void engine_forget_aliases(void) {
@@ -146,44 +238,28 @@ void engine_forget_aliases(void) {
         return;
     engine_lock(LOCK_HEAPS);
     for (struct heap *h = heap_first(); h != NULL; h = (struct heap *)h->public.next_heap) {
-        /* An owner that is installing an alias of another module right now loses it and learns it again. */
+        /* All of them. An owner that is installing an alias of another module right now loses it and learns it again. */
         for (size_t i = 0; i <= h->table_mask / sizeof(struct table_entry); i++)
-            if (STATE_LOAD(&h->table[i].alias) & ENGINE_ALIAS)
-                STATE_STORE(&h->table[i].alias, UINT64_MAX);
-        for (size_t i = 0; i < COLD_ENTRIES; i++)
-            if (STATE_LOAD(&h->cold[i].alias) & ENGINE_ALIAS)
-                STATE_STORE(&h->cold[i].alias, 0);
+            STATE_STORE(&h->table[i].alias, TABLE_EMPTY);
     }
     engine_unlock(LOCK_HEAPS);
 }
 
 /* --- counters ------------------------------------------------------------------------------------------ */
 
-struct counters *heap_counters(struct heap *heap, uint32_t account) {
-    _Atomic uint64_t *place = &heap->public.chunk[account / CHUNK_ACCOUNTS];
-    uint64_t chunk = STATE_LOAD(place);
-
-    if (RXP_UNLIKELY(chunk == 0)) {
-        chunk = (uintptr_t)meta_alloc(CHUNK_ACCOUNTS * sizeof(struct counters));
-        if (chunk == 0)
-            return NULL;
-        atomic_store_explicit(place, chunk, memory_order_release);
-    }
-    return (struct counters *)chunk + account % CHUNK_ACCOUNTS;
+void heap_show_counters(struct heap *heap, uint32_t account) {
+    if (account >= STATE_LOAD(&heap->public.counters_high))
+        atomic_store_explicit(&heap->public.counters_high, account + 1, memory_order_release);
 }
 
-static void counter_add(_Atomic uint64_t *counter, uint64_t n) {
-    atomic_store_explicit(counter, STATE_LOAD(counter) + n, memory_order_release);
-}
-
-/* Bytes before blocks: a reader never finds a block without its bytes. */
 void count_alloc(struct heap *heap, uint32_t account, uint64_t bytes) {
-    struct counters *own = heap == NULL ? NULL : heap_counters(heap, account);
     struct counters *shared = account_shared_counters(account);
 
-    if (RXP_LIKELY(own != NULL)) {
-        counter_add(&own->bytes_in, bytes);
-        counter_add(&own->allocs, 1);
+    if (RXP_LIKELY(heap != NULL)) {
+        heap_show_counters(heap, account);
+        /* Bytes before blocks: a reader never finds a block without its bytes. */
+        RXP_COUNTER_ADD(&heap_counters(heap, account)->bytes_in, bytes);
+        RXP_COUNTER_ADD(&heap_counters(heap, account)->allocs, 1);
     } else {
         atomic_fetch_add(&shared->bytes_in, bytes);
         atomic_fetch_add(&shared->allocs, 1);
@@ -191,12 +267,12 @@ void count_alloc(struct heap *heap, uint32_t account, uint64_t bytes) {
 }
 
 void count_free(struct heap *heap, uint32_t account, uint64_t bytes) {
-    struct counters *own = heap == NULL ? NULL : heap_counters(heap, account);
     struct counters *shared = account_shared_counters(account);
 
-    if (RXP_LIKELY(own != NULL)) {
-        counter_add(&own->frees, 1);
-        counter_add(&own->bytes_out, bytes);
+    if (RXP_LIKELY(heap != NULL)) {
+        heap_show_counters(heap, account);
+        RXP_COUNTER_ADD(&heap_counters(heap, account)->frees, 1);
+        RXP_COUNTER_ADD(&heap_counters(heap, account)->bytes_out, bytes);
     } else {
         atomic_fetch_add(&shared->frees, 1);
         atomic_fetch_add(&shared->bytes_out, bytes);
@@ -204,45 +280,127 @@ void count_free(struct heap *heap, uint32_t account, uint64_t bytes) {
 }
 
 void count_resize(struct heap *heap, uint32_t account, uint64_t old_bytes, uint64_t new_bytes) {
-    struct counters *own = heap == NULL ? NULL : heap_counters(heap, account);
     struct counters *shared = account_shared_counters(account);
     bool grown = new_bytes > old_bytes;
     uint64_t n = grown ? new_bytes - old_bytes : old_bytes - new_bytes;
 
-    if (own != NULL)
-        counter_add(grown ? &own->bytes_in : &own->bytes_out, n);
-    else
+    if (heap != NULL) {
+        struct counters *own = heap_counters(heap, account);
+        heap_show_counters(heap, account);
+        RXP_COUNTER_ADD(grown ? &own->bytes_in : &own->bytes_out, n);
+    } else {
         atomic_fetch_add(grown ? &shared->bytes_in : &shared->bytes_out, n);
+    }
+}
+
+bool flow_in(struct heap *heap, uint32_t account, uint32_t bytes) {
+    heap_show_counters(heap, account);
+    return flow_count_in(&heap->flows[account], bytes);
+}
+
+void flow_out(struct heap *heap, uint32_t account, uint32_t bytes) {
+    if (RXP_UNLIKELY(heap == NULL)) {
+        count_free(NULL, account, bytes);
+        return;
+    }
+    heap_show_counters(heap, account);
+    if (flow_count_out(&heap->flows[account], bytes))
+        flow_carry(heap, account);
+}
+
+RXP_COLD void flow_carry(struct heap *heap, uint32_t account) {
+    struct counters *c = heap_counters(heap, account);
+    struct flow *flow = &heap->flows[account];
+    uint64_t in = STATE_LOAD(&flow->in), out = STATE_LOAD(&flow->out);
+
+    /* An exchange, so that nothing written behind it is seen before it. */
+    atomic_exchange(&heap->public.carrying, account);
+    RXP_COUNTER_ADD(&c->bytes_in, FLOW_BYTES(in));
+    RXP_COUNTER_ADD(&c->allocs, FLOW_BLOCKS(in));
+    RXP_COUNTER_ADD(&c->frees, FLOW_BLOCKS(out));
+    RXP_COUNTER_ADD(&c->bytes_out, FLOW_BYTES(out));
+    STATE_STORE(&flow->in, 0);
+    STATE_STORE(&flow->out, 0);
+    atomic_store_explicit(&heap->public.carries, STATE_LOAD(&heap->public.carries) + 1,
+                          memory_order_release);
+    atomic_store_explicit(&heap->public.carrying, 0, memory_order_release);
 }
 
 /* --- promotion ------------------------------------------------------------------------------------------ */
 
-static void heat_decay(struct heap *heap) {
-    heap->cold_since_decay = 0;
+static void heat_window(struct heap *heap) {
+    heap->looks_in_window /= 2;
     for (unsigned i = 0; i < HEAT_ENTRIES; i++)
         heap->heat[i].heat /= 2;
 }
 
 /*
- * An (account, class) earns own slabs when it makes about one in 500 of this heap's cold allocations, so that at most
- * some hundreds do at a time whatever the number of tags. A newcomer wears its place's holder down first.
+ * Whether the account makes one in WARM_SHARE of this heap's allocations from mixed slabs. A newcomer wears its place's
+ * holder down first. An account's looks are LOOK_EACH of its blocks apart, so that few of them tell its share well.
  */
-bool heap_heat(struct heap *heap, uint32_t account, enum class_layout layout, unsigned class) {
-    uint32_t who = account << 8 | (uint32_t)layout << 7 | class;
-    struct heat_entry *e = &heap->heat[(who * 0x9E3779B1u) >> 21];
+static bool heat_enough(struct heap *heap, uint32_t account) {
+    struct heat_entry *e = &heap->heat[account % HEAT_ENTRIES];
 
-    if (options_get()->strict == OPTIONS_STRICT_ALL)
-        return false;
-    if (++heap->cold_since_decay >= DECAY_EVERY)
-        heat_decay(heap);
-    if (e->who != who) {
+    if (++heap->looks_in_window >= WINDOW)
+        heat_window(heap);
+    if (e->account != account) {
         if (e->heat > 0) {
             e->heat--;
             return false;
         }
-        e->who = who;
+        e->account = account;
     }
-    return ++e->heat >= HEAT_ENOUGH;
+    e->heat++;
+    return e->heat >= WARM_LOOKS && e->heat * WARM_SHARE >= heap->looks_in_window;
+}
+
+static enum class_layout layout_of(uint32_t account) {
+    return account_at(account)->type & ACCOUNT_DENSE ? LAYOUT_DENSE : LAYOUT_POOL;
+}
+
+void heap_look(struct heap *heap, uint64_t alias, uint32_t account) {
+    struct binset *set = heap_set(heap, account);
+
+    if (FLOW_FULL(STATE_LOAD(&heap->flows[account].in)))
+        flow_carry(heap, account);
+    if (options_get()->strict == OPTIONS_STRICT_ALL)
+        return;
+    if (heat_enough(heap, account)) {
+        set = heap_set_make(heap, account, layout_of(account));
+        if (set != NULL)
+            set->warm = true;
+    }
+    if (set != NULL && alias != 0)
+        heap_install(heap, alias, account, set->warm || set->own != 0 ? set : NULL);
+}
+
+struct binset *heap_first_set(struct heap *heap, uint32_t account) {
+    struct binset *set;
+
+    if (heap->set_count > RXP_COUNT(heap->mixed) || options_get()->strict == OPTIONS_STRICT_ALL)
+        return NULL;
+    set = heap_set_make(heap, account, layout_of(account));
+    if (set != NULL)
+        set->first = true;
+    return set;
+}
+
+/*
+ * A warm account's class earns slabs of its own with its ASKED_ENOUGH-th call. All classes of an account do so sooner or
+ * later: a call to a mixed slab here and one to an own slab there is worse than either, since nobody can tell which is next.
+ */
+bool heap_own(struct binset *set, unsigned class) {
+    if (set->own >> class & 1)
+        return true;
+    if (!set->first && (!set->warm || ++set->asked[class] < ASKED_ENOUGH))
+        return false;
+    set->own |= (uint64_t)1 << class;
+    return true;
+}
+
+void heap_disown(struct binset *set, unsigned class) {
+    set->own &= ~((uint64_t)1 << class);
+    set->asked[class] = 0;
 }
 
 /* --- taking and leaving ----------------------------------------------------------------------------------- */
@@ -280,19 +438,20 @@ void heap_rested(struct heap *heap) {
 
 /* With the heaps lock. */
 static struct heap *heap_new(void) {
-    struct heap *heap =
-        heaps.last_id + 1 < RXP_COUNT(heaps.by_id) ? meta_alloc(sizeof(*heap)) : NULL;
     struct root *root = range_root(0);
+    size_t size = sizeof(struct heap) + root->account_capacity * sizeof(struct flow);
+    struct heap *heap = heaps.last_id + 1 < RXP_COUNT(heaps.by_id) ? meta_alloc(size) : NULL;
 
     if (heap == NULL)
         return NULL;
     heap->table = table_new(TABLE_LEAST);
     heap->table_mask = (TABLE_LEAST - 1) * sizeof(struct table_entry);
-    heap->mixed[LAYOUT_POOL] = set_new(heap, 0, LAYOUT_POOL);
-    heap->mixed[LAYOUT_DENSE] = set_new(heap, 0, LAYOUT_DENSE);
-    if (heap->table == NULL || heap->mixed[LAYOUT_POOL] == NULL ||
-        heap->mixed[LAYOUT_DENSE] == NULL)
+    heap->public.counters = (uintptr_t)meta_alloc(root->account_capacity * sizeof(struct counters));
+    if (heap->table == NULL || heap->public.counters == 0)
         return NULL;
+    heap->public.flows = (uintptr_t)heap->flows;
+    set_start(heap, &heap->mixed[LAYOUT_POOL], 0, LAYOUT_POOL);
+    set_start(heap, &heap->mixed[LAYOUT_DENSE], 0, LAYOUT_DENSE);
     heap->public.id = ++heaps.last_id;
     heap->public.next_heap = STATE_LOAD(&root->heaps);
     STATE_STORE(&heap->public.state, HEAP_TAKEN);
@@ -357,6 +516,7 @@ void heaps_after_fork(void) {
         bool others = h != engine_thread.heap && h != heaps.late;
         if (others && STATE_LOAD(&h->public.state) == HEAP_TAKEN)
             STATE_STORE(&h->public.state, HEAP_SEALED);
+        STATE_STORE(&h->public.carrying, 0); /* nobody goes on with it */
         if (STATE_LOAD(&h->public.state) != HEAP_SEALED)
             slab_settle_all(h);
     }

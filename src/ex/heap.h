@@ -7,20 +7,16 @@
 
 #include "ex/fast.h"
 
-#define COLD_ENTRIES 512u
 #define HEAT_ENTRIES 2048u
+#define LOOK_EACH 16u
+#define CHUNK_ACCOUNTS 256u
+#define SET_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)
 #define TABLE_LEAST 256u
-#define TABLE_MOST 4096u
+#define TABLE_MOST 32768u
 
-/* Accounts that go to mixed slabs, by alias: saves the search for the account. */
-struct cold_entry {
-    _Atomic uint64_t alias;
-    uint32_t account;
-};
-
-/* How often an (account, class) came by lately, approximately: decides promotion, never accounting. */
+/* How often an account came by lately, of the allocations that are looked at: decides promotion, never accounting. */
 struct heat_entry {
-    uint32_t who; /* account << 8 | layout << 7 | class */
+    uint32_t account;
     uint32_t heat;
 };
 
@@ -38,16 +34,23 @@ struct heap {
     uint32_t slab_count;
     uint32_t
         idle_pages; /* dirty pages of those that are SLAB_IDLE, as of when they were found so */
-    uint32_t looks; /* events since the clock was last asked */
+    uint32_t idle_slabs; /* how many those are */
+    uint32_t looks;      /* events since the clock was last asked */
     struct heap *next_free;
-    struct binset *sets; /* every binset, mixed ones included */
-    struct binset *mixed[2];
-    struct binset **set_chunk[COUNTER_CHUNKS]; /* [CHUNK_ACCOUNTS], by account */
-    uint32_t cold_since_decay;
+    struct binset *sets;                   /* every binset, mixed ones included */
+    struct binset mixed[2];                /* by layout */
+    struct binset **set_chunk[SET_CHUNKS]; /* [CHUNK_ACCOUNTS], by account */
+    uint32_t looks_in_window;
     uint32_t set_count;
     uint64_t next_sweep; /* ms */
-    struct cold_entry cold[COLD_ENTRIES];
+    /* special=1/N: how many allocations from now the next one is due, and how many are. */
+    int64_t sample_left;
+    uint32_t sample_due, sample_skip; /* skip: calls to let pass first */
+    uint64_t sample_random;
+    uint64_t sample_clock, sample_ran; /* ms, of the clock and of the thread, when it last asked */
+    uint32_t sample_time;              /* how many may be taken now */
     struct heat_entry heat[HEAT_ENTRIES];
+    struct flow flows[]; /* [account_capacity]; behind the rest, so that one load leads to them */
 };
 
 /* The calling thread's heap, taken now if it has none; null past its end or when memory is short. */
@@ -59,26 +62,51 @@ struct heap *heap_mine(void);
 void heap_rest(void);
 /* A call came by while the thread's heap rests. */
 void heap_rested(struct heap *heap);
+/* The calling thread's allocations take the slow path until it is told otherwise; its frees do not. */
+void heap_miss(const struct heap *heap, bool miss);
 /* The heap of threads past their end; its user holds the late lock. Null when memory is short. */
 struct heap *heap_late(void);
 struct heap *heap_by_id(uint32_t id);
 /* The first of all heaps, newest first, by public.next_heap. */
 struct heap *heap_first(void);
 
-/* The figures of `account` on mixed slabs and in spans in this heap; null when memory is short. */
-struct counters *heap_counters(struct heap *heap, uint32_t account);
+/* The figures of `account` on mixed slabs and in spans in this heap. */
+RXP_INLINE struct counters *heap_counters(const struct heap *heap, uint32_t account) {
+    return (struct counters *)heap->public.counters + account;
+}
+/* Shows them to readers; before they are first written. */
+void heap_show_counters(struct heap *heap, uint32_t account);
 /* The binset of `account`, or null where it has none (all its blocks are on mixed slabs). */
 struct binset *heap_set(const struct heap *heap, uint32_t account);
 /* Makes it; null when memory is short or the heap holds enough of them. */
 struct binset *heap_set_make(struct heap *heap, uint32_t account, enum class_layout layout);
 /* The binset that `slab` of this heap belongs to. */
 struct binset *heap_set_of(struct heap *heap, const struct slab *slab);
-/* Makes `alias` fast for this heap's thread. */
-void heap_install(struct heap *heap, uint64_t alias, struct binset *set);
-/* Counts an allocation of a cold account; true when it has earned slabs of its own. */
-bool heap_heat(struct heap *heap, uint32_t account, enum class_layout layout, unsigned class);
+/* What this heap's thread finds for `alias` from now on: the account's set, or where that is null, who it is. */
+void heap_install(struct heap *heap, uint64_t alias, uint32_t account, struct binset *set);
+/* The account that this heap's thread has installed under `alias`; 0 for none. */
+uint32_t heap_known(const struct heap *heap, uint64_t alias);
+/*
+ * The set of an account that has none, where it is the first that the heap serves; else null. In most threads it stays the
+ * only one, and mixed slabs that nobody shares would keep their pages beside those that it earns.
+ */
+struct binset *heap_first_set(struct heap *heap, uint32_t account);
+/*
+ * Looks at an account, each LOOK_EACH-th block that it was given from mixed slabs: whether its classes may earn slabs of
+ * their own, and whether its flow is to be carried. The alias that it came by leads to its set from then on; 0 for none.
+ */
+void heap_look(struct heap *heap, uint64_t alias, uint32_t account);
+/* True where the class of this set has slabs of its own, or has earned them with this call. */
+bool heap_own(struct binset *set, unsigned class);
+/* Its slabs are gone: to be earned again. */
+void heap_disown(struct binset *set, unsigned class);
+/* A small block of `account` in or out, on a mixed slab. True when the account is to be looked at. */
+bool flow_in(struct heap *heap, uint32_t account, uint32_t bytes);
+void flow_out(struct heap *heap, uint32_t account, uint32_t bytes);
+/* Carries an account's flow into its counters. */
+void flow_carry(struct heap *heap, uint32_t account);
 
-/* Counts a block in or out for the calling thread. */
+/* Counts a span, or a block between guard pages, in or out for the calling thread. */
 void count_alloc(struct heap *heap, uint32_t account, uint64_t bytes);
 void count_free(struct heap *heap, uint32_t account, uint64_t bytes);
 /* A block that grew or shrank where it lies. */
@@ -86,6 +114,5 @@ void count_resize(struct heap *heap, uint32_t account, uint64_t old_bytes, uint6
 
 /* Fork handlers' part: every heap that another thread held is sealed; the caller's is put right. */
 void heaps_after_fork(void);
-void heaps_init(void);
 
 #endif

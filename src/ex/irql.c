@@ -3,7 +3,7 @@
 #include "ex/engine.h"
 #include "plat/plat.h"
 
-__thread KIRQL nt_irql __attribute__((tls_model("initial-exec")));
+THREAD_LOCAL_DEFINE(KIRQL, nt_thread_irql);
 
 /*
  * The engine's fast paths do not look at the IRQL: at DISPATCH_LEVEL and above they are switched

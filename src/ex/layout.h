@@ -20,7 +20,7 @@
 #include "base/base.h"
 
 #define LAYOUT_MAGIC "rxpool range v1\n" /* 16 bytes, no terminator */
-#define LAYOUT_VERSION 1u
+#define LAYOUT_VERSION 3u
 
 #define POOL_PAGE_SHIFT 12
 #define POOL_PAGE_SIZE ((size_t)1 << POOL_PAGE_SHIFT)
@@ -32,8 +32,6 @@
 #define ACCOUNT_OVERFLOW 1u       /* the account that further ones share */
 #define ACCOUNT_OVERFLOW_DENSE 2u /* the same for the drop-in's layout */
 #define SITES_MAX 65536u          /* ids 1..65535; 0 is none */
-#define CHUNK_ACCOUNTS 256u       /* accounts in one chunk of a heap's counters */
-#define COUNTER_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)
 #define RANGES_MAX 64u
 
 /* Account type bits. Tables merge rows of one tag, pool type (paged or not) and site. */
@@ -84,11 +82,27 @@ struct counters {
 };
 
 /*
+ * What an account's blocks on mixed slabs have done in one heap since their flow was last carried into the account's
+ * counters. One addition counts a block and its bytes: bytes / 16 << 24 | blocks. A word is carried by its 2^23rd block
+ * at the latest, when blocks of up to 32 KiB have not filled its upper part by far.
+ */
+struct flow {
+    _Atomic uint64_t in, out;
+};
+
+#define FLOW_SHIFT 24
+#define FLOW_OF(bytes) (((uint64_t)(bytes) << (FLOW_SHIFT - 4)) + 1)
+#define FLOW_BLOCKS(word) ((word) & (((uint64_t)1 << FLOW_SHIFT) - 1))
+#define FLOW_BYTES(word) ((word) >> FLOW_SHIFT << 4)
+#define FLOW_FULL(word) (((word) >> (FLOW_SHIFT - 1) & 1) != 0)
+
+/*
  * An account: (tag, type bits, site). Never freed. Figures:
  *   allocs = retired_allocs + sum over its own slabs of slab.allocs
- *            + sum over heaps of counters.allocs + shared_counters.allocs
- *   frees  = retired_frees + sum over its own slabs of (slab.frees + pushes) + the same of counters
+ *            + sum over heaps of (counters.allocs + blocks of flow.in) + shared_counters.allocs
+ *   frees  = retired_frees + sum over its own slabs of (slab.frees + pushes) + the same of counters and flow.out
  *   bytes  = sum over its own slabs of (allocs - frees - pushes) * block_size + bytes_in - bytes_out
+ *            + bytes of flow.in - bytes of flow.out
  *   diff   = allocs - frees, less held_blocks for the caller's view
  * A slab that retires is folded in between fold_begin and fold_end: a reader that finds them apart, or
  * moved since its pass began, reads the account again.
@@ -122,6 +136,7 @@ enum slab_kind {
     SLAB_OWN,      /* blocks of one account */
     SLAB_MIXED,    /* blocks of many accounts: side array */
     SLAB_SPAN,     /* first slab of a large block; its further slabs stay SLAB_NONE */
+    SLAB_SPECIAL,  /* of an area of blocks between guard pages: special.h */
 };
 
 /*
@@ -157,20 +172,29 @@ struct slab {
     void *free;              /* free blocks, linked through their first word */
     _Atomic uint64_t allocs; /* ever, since taken into service */
     _Atomic uint64_t frees;  /* by the owner; others count in `remote` */
-    uint64_t event; /* the value of frees at which the owner looks up: empty, or no longer full */
+    uint64_t until_look;     /* frees by the owner until it looks up: empty, or no longer full */
+    union {
+        uint64_t
+            side; /* mixed: address of uint16_t[SIDE_ENTRIES], the account of each live block, 0 = free */
+        uint64_t
+            span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
+        uint64_t area;       /* special: address of its struct special_area */
+        uint64_t idle_since; /* free run: when it became idle, ms */
+    };
     uint32_t reciprocal;    /* ceil(2^32 / block_size) */
     _Atomic uint32_t owner; /* heap id; with OWNER_SLOW set it never equals a thread's id */
     uint32_t tag;           /* of the account; 0 for a mixed slab */
-    uint16_t unit_mask;     /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
-    uint16_t limit;         /* see classes.h */
-    uint32_t block_size;    /* bytes; for a span its whole size in pages is span_bytes */
-    _Atomic uint32_t generation;
+    union {
+        struct {
+            uint16_t unit_mask; /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
+            uint16_t limit;     /* see classes.h */
+        };
+        uint32_t mask_and_limit; /* both, in one load */
+    };
+    uint32_t block_size;      /* bytes; for a span its whole size in pages is span_bytes */
     _Atomic uint16_t account; /* 0 for a mixed slab */
     uint8_t size_class;
     _Atomic uint8_t kind;
-    uint8_t layout; /* enum class_layout */
-    uint8_t flags;
-    uint16_t carved; /* units of the slab that were carved into blocks */
 
     /* line 1 */
     RXP_ALIGNED(64) _Atomic uint64_t remote;
@@ -182,17 +206,22 @@ struct slab {
     uint32_t heap_next, heap_prev;
     uint32_t
         run; /* free run: its length and sort, in its first and last descriptor; else 0. Ranges lock */
-    union {
-        uint64_t
-            side; /* mixed: address of uint16_t[capacity], the account of each live block, 0 = free */
-        uint64_t
-            span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
-        uint64_t idle_since; /* free run: when it became idle, ms */
-    };
-    uint8_t looks; /* times its owner looked while it was current and held few blocks */
+    _Atomic uint32_t generation;
+    uint16_t carved; /* units of the slab that were carved into blocks */
+    uint8_t layout;  /* enum class_layout */
+    uint8_t flags;
+    uint8_t looks;    /* times its owner looked while it was current and held few blocks */
+    uint32_t sampled; /* allocs, low half, when they were last counted for special=1/N */
 };
 
+/*
+ * A mixed slab's block at `offset` has entry offset * reciprocal / 2^32 = floor(offset / block_size): one of its own,
+ * although what pages leave over behind their last blocks makes a few numbers that no block has.
+ */
+#define SIDE_ENTRIES(block_size) (SLAB_SIZE / (block_size) + 1)
+
 #define OWNER_SLOW 0x80000000u
+#define OWNER_STRICT 0x40000000u /* mixed, and every free of it goes the slow way */
 
 /* Slab ids: number of the range << 24 | index in it. Slab 0 is the guard, so id 0 is no slab. */
 #define SLAB_ID_BITS 24
@@ -206,13 +235,22 @@ struct heap_public {
     uint64_t next_heap;
     uint32_t id; /* 1.. ; never reused for another heap */
     _Atomic uint32_t state;
-    _Atomic uint64_t chunk[COUNTER_CHUNKS]; /* addresses of struct counters[CHUNK_ACCOUNTS], or 0 */
+    uint64_t counters;              /* address of struct counters[account_capacity] */
+    uint64_t flows;                 /* address of struct flow[account_capacity] */
+    _Atomic uint32_t counters_high; /* those of ids at or above it were never used */
+    /*
+     * A flow that is carried into its counters: the account meanwhile, else 0, and how often that was. A reader that
+     * finds an account, or another number behind what it has read of either array than before, reads both again.
+     */
+    _Atomic uint32_t carrying;
+    _Atomic uint64_t carries;
 };
 
 _Static_assert(sizeof(struct slab) == 128, "a descriptor is two cache lines");
 _Static_assert(offsetof(struct slab, remote) == 64, "remote frees have a line of their own");
 _Static_assert(sizeof(struct account) == 128, "");
 _Static_assert(sizeof(struct counters) == 32, "");
+_Static_assert(sizeof(struct flow) == 16, "");
 _Static_assert(sizeof(struct site) == 16, "");
 _Static_assert(sizeof(struct root) <= ROOT_SIZE, "");
 

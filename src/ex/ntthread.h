@@ -9,15 +9,18 @@
 #include <ntifs.h>
 
 #include "base/base.h"
+#include "plat/thread_local.h"
 
 struct rxpool_seh_frame;
 
-struct nt_thread {
+struct nt_thread_state {
     PKTHREAD object;              /* of a system thread; null in threads that others started */
     struct rxpool_seh_frame *seh; /* innermost _SEH2_TRY */
 };
 
-extern __thread struct nt_thread nt_thread __attribute__((tls_model("initial-exec")));
-extern __thread KIRQL nt_irql __attribute__((tls_model("initial-exec")));
+THREAD_LOCAL_DECLARE(struct nt_thread_state, nt_thread_values);
+THREAD_LOCAL_DECLARE(KIRQL, nt_thread_irql);
+#define nt_thread THREAD_LOCAL(nt_thread_values)
+#define nt_irql THREAD_LOCAL(nt_thread_irql)
 
 #endif

@@ -11,11 +11,14 @@
 
 #include "base/options.h"
 #include "base/stop.h"
+#include "ex/cold.h"
 #include "ex/engine.h"
 #include "ex/fast.h"
+#include "ex/fault.h"
 #include "ex/free_report.h"
 #include "ex/ntthread.h"
 #include "ex/raise.h"
+#include "ex/special.h"
 
 #define TAG_NONE 0x656E6F4Eu     /* "None": calls without a tag */
 #define TAG_BIG 0x42494720u      /* 'BIG ' as a character constant */
@@ -34,13 +37,6 @@
 #define FLAGS_KNOWN                                                                                \
     (FLAGS_POOL | POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED | POOL_FLAG_SESSION |              \
      POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE)
-
-/*
- * Aliases of the two kinds of call. The sums keep them apart from each other and from account keys,
- * which another caller of the engine may use as aliases of other accounts.
- */
-#define ALIAS_TYPE(type, tag) ((uint64_t)(uint32_t)((type) + 0x20000000u) << 32 | (tag))
-#define ALIAS_FLAGS(flags, tag) ((uint64_t)(uint32_t)((flags) + 0x40000000u) << 32 | (tag))
 
 /* One allocation as the rules see it. */
 struct request {
@@ -69,8 +65,7 @@ RXP_COLD static void stop_allocation(const struct request *q, uint64_t p1, uint6
     text_string(t, ", tag ");
     text_tag(t, q->tag);
     stop_end_line(r);
-    text_address(stop_line(r, "called from"), (uintptr_t)q->caller);
-    stop_end_line(r);
+    stop_caller(r, "called from", q->caller);
     stop_commit(r);
 }
 
@@ -99,8 +94,7 @@ static bool type_allowed(const struct request *q) {
     r = stop_claim();
     stop_begin(r, STOP_KERNEL_MODE_HEAP_CORRUPTION, 0x09, 0, q->type, q->tag,
                "allocation of a pool type that does not exist");
-    text_address(stop_line(r, "called from"), (uintptr_t)q->caller);
-    stop_end_line(r);
+    stop_caller(r, "called from", q->caller);
     stop_commit(r);
     return false;
 }
@@ -140,13 +134,31 @@ static bool size_allowed(const struct request *q) {
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
+RXP_COLD static bool request_fails(const struct request *q, uint32_t tag) {
+    const struct fault_request r = {.size = q->size,
+                                    .tag = tag,
+                                    .caller = q->caller,
+                                    .paged = (q->account & ACCOUNT_PAGED) != 0};
+
+    return fault_inject(&r);
+}
+
 static void *request_serve(const struct request *q) {
     uint32_t tag = q->tag & ~(uint32_t)PROTECTED_POOL;
     unsigned flags = q->engine;
 
+    if (fault_wanted() && request_fails(q, tag))
+        return NULL;
     if (options_get()->strict & OPTIONS_STRICT_ARGS)
         flags |= ENGINE_NO_INSTALL;
-    return engine_alloc(q->alias, ACCOUNT_KEY(tag, q->account, 0), q->size, flags);
+    uint64_t key = ACCOUNT_KEY(tag, q->account, 0);
+    if (RXP_UNLIKELY(special_asks())) {
+        size_t alignment = flags & ENGINE_CACHE_ALIGNED ? 64 : 16;
+        void *block = special_serve(key, q->size, alignment, &flags, q->caller);
+        if (block != NULL)
+            return block;
+    }
+    return engine_alloc(q->alias, key, q->size, flags);
 }
 
 /*
@@ -194,14 +206,52 @@ RXP_NOINLINE static void *allocate_slow(POOL_TYPE type, size_t size, uint32_t ta
     return block;
 }
 
-RXP_INLINE void *allocate(POOL_TYPE type, size_t size, uint32_t tag, const void *caller) {
-    void *block = engine_alloc_fast(ALIAS_TYPE((uint32_t)type, tag), size);
+/* The alias is known, or was, but what cold.h serves it with ran out. */
+RXP_NOINLINE static void *allocate_known(uint64_t alias, size_t size, const void *caller) {
+    void *block = engine_alloc_known(alias, size, LAYOUT_POOL);
 
-    return RXP_LIKELY(block != NULL) ? block : allocate_slow(type, size, tag, caller);
+    if (RXP_LIKELY(block != NULL))
+        return block;
+    return allocate_slow((POOL_TYPE)ALIAS_TYPE_OF(alias), size, (uint32_t)alias, caller);
 }
 
+/* The fast path missed: most often since the tag's blocks are on mixed slabs. */
+RXP_NOINLINE static void *allocate_cold(uint64_t alias, size_t size, const struct table_entry *e,
+                                        const void *caller) {
+    void *block = cold_alloc(e, alias, size, LAYOUT_POOL);
+
+    return RXP_LIKELY(block != NULL) ? block : allocate_known(alias, size, caller);
+}
+
+RXP_INLINE void *allocate(POOL_TYPE type, size_t size, uint32_t tag, const void *caller) {
+    uint64_t alias = ALIAS_TYPE((uint32_t)type, tag);
+    const struct table_entry *e = fast_entry(alias);
+    void *block = fast_alloc(e, alias, size, LAYOUT_POOL);
+
+    return RXP_LIKELY(block != NULL) ? block : allocate_cold(alias, size, e, caller);
+}
+
+/*
+ * As allocate(), but that the commonest second path is inlined, too, and that the caller is asked for behind both, which
+ * it would cost an instruction.
+ */
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
-    return allocate(PoolType, NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
+    uint64_t alias = ALIAS_TYPE((uint32_t)PoolType, Tag);
+    const struct table_entry *e = fast_entry(alias);
+    uint64_t seen = STATE_LOAD(&e->alias);
+    bool look;
+    void *block;
+
+    if (RXP_LIKELY(seen == alias)) {
+        block = fast_alloc_found(e, NumberOfBytes, LAYOUT_POOL);
+        if (RXP_LIKELY(block != NULL))
+            return block;
+    } else if (RXP_LIKELY(seen + alias == 0)) {
+        block = cold_take(e->who, NumberOfBytes, LAYOUT_POOL, &look);
+        if (RXP_LIKELY(block != NULL))
+            return RXP_UNLIKELY(look) ? cold_look(block, alias, e->who) : block;
+    }
+    return allocate_cold(alias, NumberOfBytes, e, RXP_RETURN_ADDRESS());
 }
 
 NTKERNELAPI PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes) {
@@ -210,8 +260,11 @@ NTKERNELAPI PVOID NTAPI ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes)
 
 NTKERNELAPI PVOID NTAPI ExAllocatePoolZero(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag) {
     uint32_t plain = (uint32_t)PoolType & ~(uint32_t)POOL_ZERO_ALLOCATION;
-    void *block = engine_alloc_fast(ALIAS_TYPE(plain, Tag), NumberOfBytes);
+    uint64_t alias = ALIAS_TYPE(plain, Tag);
+    void *block = engine_alloc_fast(alias, NumberOfBytes);
 
+    if (RXP_UNLIKELY(block == NULL))
+        block = engine_alloc_second(alias, NumberOfBytes, LAYOUT_POOL);
     return RXP_LIKELY(block != NULL) ? memset(block, 0, NumberOfBytes)
                                      : allocate_slow((POOL_TYPE)(plain | POOL_ZERO_ALLOCATION),
                                                      NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
@@ -227,19 +280,20 @@ NTKERNELAPI PVOID NTAPI ExAllocatePoolUninitialized(POOL_TYPE PoolType, SIZE_T N
 
 /* Under limit=, what a priority must leave free: an eighth for low, a thirty-second for normal. */
 static bool priority_allows(EX_POOL_PRIORITY priority, size_t size) {
-    uint64_t limit = options_get()->limit;
-    const struct root *root = engine_root();
-    uint64_t reserve, live;
+    uint64_t limit = options_get()->limit, reserve, live;
 
-    if (limit == 0 || root == NULL || priority >= HighPoolPriority)
+    if (RXP_LIKELY(limit == 0) || priority >= HighPoolPriority)
+        return true;
+    const struct root *root = engine_root();
+    if (root == NULL)
         return true;
     reserve = priority < NormalPoolPriority ? limit / 8 : limit / 32;
     live = atomic_load_explicit(&root->live_bytes, memory_order_relaxed);
     return live < limit - reserve && size <= limit - reserve - live;
 }
 
-static void *allocate_priority(POOL_TYPE type, size_t size, uint32_t tag, EX_POOL_PRIORITY priority,
-                               const void *caller) {
+RXP_NOINLINE static void *allocate_priority(POOL_TYPE type, size_t size, uint32_t tag,
+                                            EX_POOL_PRIORITY priority, const void *caller) {
     if (RXP_LIKELY(priority_allows(priority, size)))
         return allocate(type, size, tag, caller);
     if ((uint32_t)type & POOL_RAISE_IF_ALLOCATION_FAILURE)
@@ -249,6 +303,9 @@ static void *allocate_priority(POOL_TYPE type, size_t size, uint32_t tag, EX_POO
 
 NTKERNELAPI PVOID NTAPI ExAllocatePoolWithTagPriority(POOL_TYPE PoolType, SIZE_T NumberOfBytes,
                                                       ULONG Tag, EX_POOL_PRIORITY Priority) {
+    /* The checked build's blocks come this way: without limit= it is as short as the plain one. */
+    if (RXP_LIKELY(options_unlimited()))
+        return allocate(PoolType, NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
     return allocate_priority(PoolType, NumberOfBytes, Tag, Priority, RXP_RETURN_ADDRESS());
 }
 
@@ -372,6 +429,8 @@ NTKERNELAPI PVOID NTAPI ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, 
     /* Unlike the older calls this one refuses zero bytes, which the fast path would serve. */
     if (RXP_LIKELY(NumberOfBytes != 0))
         block = engine_alloc_fast(ALIAS_FLAGS((uint32_t)Flags, Tag), NumberOfBytes);
+    if (RXP_UNLIKELY(block == NULL) && NumberOfBytes != 0)
+        block = engine_alloc_second(ALIAS_FLAGS((uint32_t)Flags, Tag), NumberOfBytes, LAYOUT_POOL);
     if (RXP_UNLIKELY(block == NULL))
         return allocate_flags_slow(Flags, NumberOfBytes, Tag, RXP_RETURN_ADDRESS());
     return (Flags & POOL_FLAG_UNINITIALIZED) ? block : memset(block, 0, NumberOfBytes);
@@ -402,19 +461,38 @@ RXP_NOINLINE static void free_slow(void *block, uint32_t tag, const void *caller
     tag &= ~(uint32_t)PROTECTED_POOL;
     if (!free_irql_allowed(block, caller))
         return;
+    if (RXP_UNLIKELY(special_asks()))
+        special_note_free(block, caller);
     verdict = engine_free(block, tag);
     if (RXP_UNLIKELY(verdict != ENGINE_OK))
         stop_commit(free_report_verdict(block, tag, caller, verdict));
 }
 
+/* Neither the thread's own slab nor a mixed one of its own. */
+RXP_NOINLINE static void free_other(void *block, uint32_t tag, const void *caller,
+                                    struct slab *slab) {
+    if (RXP_UNLIKELY(!cold_push(slab, block, tag)))
+        free_slow(block, tag, caller);
+}
+
 NTKERNELAPI VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
-    if (RXP_UNLIKELY(!engine_free_fast(P, Tag)))
-        free_slow(P, Tag, RXP_RETURN_ADDRESS());
+    struct slab *slab = fast_slab(P);
+    uint32_t owner = STATE_LOAD(&slab->owner);
+
+    if (RXP_LIKELY(fast_free(slab, owner, P, Tag)))
+        return;
+    if (RXP_UNLIKELY(!cold_free(slab, owner, P, Tag)))
+        free_other(P, Tag, RXP_RETURN_ADDRESS(), slab);
 }
 
 NTKERNELAPI VOID NTAPI ExFreePool(PVOID P) {
-    if (RXP_UNLIKELY(!engine_free_fast(P, 0)))
-        free_slow(P, 0, RXP_RETURN_ADDRESS());
+    struct slab *slab = fast_slab(P);
+    uint32_t owner = STATE_LOAD(&slab->owner);
+
+    if (RXP_LIKELY(fast_free(slab, owner, P, 0)))
+        return;
+    if (RXP_UNLIKELY(!cold_free(slab, owner, P, 0)))
+        free_other(P, 0, RXP_RETURN_ADDRESS(), slab);
 }
 
 NTKERNELAPI SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged) {

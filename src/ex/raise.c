@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/frames.h"
 #include "base/stop.h"
+#include "ex/fault.h"
 #include "ex/ntthread.h"
 #include "plat/plat.h"
 
@@ -32,8 +34,7 @@ DECLSPEC_NORETURN static void unhandled(NTSTATUS status, const void *caller) {
 
     stop_begin(r, STOP_KMODE_EXCEPTION_NOT_HANDLED, (uint32_t)status, (uintptr_t)caller, 0, 0,
                "a status was raised and nothing handles it");
-    text_address(stop_line(r, "raised at"), (uintptr_t)caller);
-    stop_end_line(r);
+    stop_caller(r, "raised at", caller);
     stop_commit(r);
     plat_stop(r->code, r->parameter);
 }
@@ -41,6 +42,7 @@ DECLSPEC_NORETURN static void unhandled(NTSTATUS status, const void *caller) {
 DECLSPEC_NORETURN void raise_status(NTSTATUS status, const void *caller) {
     struct rxpool_seh_frame *frame = nt_thread.seh;
 
+    fault_exempt(false); /* the checked build's call, if there is one, is left behind */
     if (frame == NULL)
         unhandled(status, caller);
     rxpool_seh_leave(frame);
@@ -78,6 +80,7 @@ NTKERNELAPI DECLSPEC_NORETURN VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_
 
     stop_begin(r, BugCheckCode, Parameter1, Parameter2, Parameter3, Parameter4,
                "KeBugCheckEx was called");
+    stop_caller(r, "called from", RXP_RETURN_ADDRESS());
     stop_commit(r);
     plat_stop(r->code, r->parameter);
 }
@@ -85,20 +88,21 @@ NTKERNELAPI DECLSPEC_NORETURN VOID NTAPI KeBugCheckEx(ULONG BugCheckCode, ULONG_
 NTSYSAPI DECLSPEC_NORETURN VOID NTAPI RtlAssert(PVOID FailedAssertion, PVOID FileName,
                                                 ULONG LineNumber, PSTR Message) {
     static const uint64_t none[4];
-    char buffer[512];
-    struct text t;
+    struct stop_report *r = stop_claim();
+    struct text *t = &r->text;
 
-    text_init(&t, buffer, sizeof buffer);
-    text_string(&t, "*** Assertion failed: ");
-    text_string(&t, Message != NULL ? Message : "");
-    text_string(&t, Message != NULL ? ": " : "");
-    text_string(&t, FailedAssertion);
-    text_string(&t, "\n***   Source File: ");
-    text_string(&t, FileName);
-    text_string(&t, ", line ");
-    text_decimal(&t, LineNumber);
-    text_string(&t, "\n");
-    plat_report(NULL, t.buffer, t.length);
+    text_init(t, r->buffer, sizeof r->buffer);
+    text_string(t, "*** Assertion failed: ");
+    text_string(t, Message != NULL ? Message : "");
+    text_string(t, Message != NULL ? ": " : "");
+    text_string(t, FailedAssertion);
+    text_string(t, "\n***   Source File: ");
+    text_string(t, FileName);
+    text_string(t, ", line ");
+    text_decimal(t, LineNumber);
+    text_string(t, "\n");
+    frames_put_stack(t, RXP_RETURN_ADDRESS(), true);
+    plat_report(NULL, t->buffer, t->length);
     plat_stop(0, none);
 }
 

@@ -220,6 +220,7 @@ bool range_init(void) {
             return false;
         engine_first.slab_area = ranges[0].area;
         engine_first.slabs = range_slabs(&ranges[0]);
+        engine_first.accounts = (const struct account *)ranges[0].root->accounts;
         return true;
     }
     return false;

@@ -18,23 +18,30 @@ struct root *range_root(unsigned number);
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
+/* Of slabs that were taken, those in [from, to) may hold data; the others read as zero. None where `to` is 0. */
+struct range_dirt {
+    uint32_t from, to;
+};
 /*
  * Takes `count` slabs in a row whose first is aligned to `alignment` bytes (a power of two, SLAB_SIZE at least); null when
- * the address space, memory or limit= is exhausted. *zero tells that every byte reads as zero.
+ * the address space, memory or limit= is exhausted. *dirt is set where the answer is not null.
  * The descriptors are SLAB_NONE; the caller fills them in. Takes the ranges lock.
  */
+struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt *dirt);
+/* The same; *zero tells that every byte reads as zero. */
 struct slab *range_take(uint32_t count, size_t alignment, bool *zero);
 /*
- * Returns slabs, `dirty_pages` of whose pages may hold data. The descriptors are SLAB_NONE again. Idle dirty memory
- * above max(1 MiB, live / 8) goes back to the system, oldest first, once it has been idle for 30 ms. True where
- * little is left of what lived lately and there is such memory: nobody may come by again, so the caller's heap rests.
- * Takes the ranges lock.
+ * Returns slabs, `dirty_pages` of whose pages may hold data. The descriptors are SLAB_NONE again. Idle dirty memory that
+ * is more than may stay goes back to the system, oldest first, once it has been idle for 30 ms: what exceeds, with what
+ * lives, all that lived lately by more than a quarter (a MiB, where that is more); of a pool that has been emptied, what
+ * exceeds an eighth of what lives, or a MiB. True where little is left of what lived lately and there is such memory:
+ * nobody may come by again, so the caller's heap rests. Takes the ranges lock.
  */
 bool range_return(struct slab *first, uint32_t count, uint64_t dirty_pages);
-/* Whether there is more idle dirty memory than may stay. */
+/* Whether there is more idle dirty memory than may stay in an emptied pool. */
 bool range_above(void);
 /* Extends a taken run in place by `more` slabs; false when what follows is in use. */
-bool range_extend(struct slab *first, uint32_t count, uint32_t more, bool *zero);
+bool range_extend(struct slab *first, uint32_t count, uint32_t more);
 /* Gives back what has been idle for purge= milliseconds; `everything` does not wait. Returns bytes. */
 size_t range_purge(bool everything);
 /* NULL, or the invariant that does not hold. */

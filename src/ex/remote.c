@@ -1,9 +1,9 @@
 #include "ex/remote.h"
 #include "ex/range.h"
 
-static struct free_block *remote_block(const struct slab *slab, uint32_t head) {
-    return head == 0 ? NULL
-                     : (struct free_block *)(range_slab_base(slab) + (size_t)(head - 1) * 16);
+/* The head's block, in the slab that starts at `base`. */
+static struct free_block *remote_block(uintptr_t base, uint32_t head) {
+    return head == 0 ? NULL : (struct free_block *)(base + (size_t)(head - 1) * 16);
 }
 
 bool remote_collect(struct slab *slab) {
@@ -17,7 +17,7 @@ bool remote_collect(struct slab *slab) {
     } while (!atomic_compare_exchange_weak_explicit(&slab->remote, &w, taken, memory_order_acquire,
                                                     memory_order_relaxed));
     rxp_assert(slab->free == NULL);
-    slab->free = remote_block(slab, REMOTE_HEAD(w));
+    slab->free = remote_block(range_slab_base(slab), REMOTE_HEAD(w));
     slab->collected = REMOTE_PUSHES(w);
     return true;
 }
@@ -28,7 +28,7 @@ bool remote_make_full(struct slab *slab) {
 
     if (eighth == 0)
         eighth = 1;
-    slab->event = STATE_LOAD(&slab->frees) + eighth;
+    slab->until_look = eighth;
     while (REMOTE_HEAD(w) == 0) {
         if (REMOTE_STATE(w) == REMOTE_NOTIFIED)
             return true; /* its notice is on the way, and will put it back */
@@ -100,7 +100,8 @@ static void remote_retire(struct heap *heap, struct slab *slab) {
 void slab_push(struct slab *slab, void *block) {
     /* Before the push: after it, another thread may have retired the slab. */
     struct heap *heap = heap_by_id(slab_owner(slab));
-    uint32_t head = (uint32_t)((uintptr_t)block & (SLAB_SIZE - 1)) / 16 + 1;
+    uintptr_t offset = (uintptr_t)block & (SLAB_SIZE - 1), base = (uintptr_t)block - offset;
+    uint32_t head = (uint32_t)offset / 16 + 1;
     uint64_t w = atomic_load_explicit(&slab->remote, memory_order_acquire), pushes;
     enum remote_state state, next;
 
@@ -109,7 +110,7 @@ void slab_push(struct slab *slab, void *block) {
         pushes = REMOTE_PUSHES(w) + 1;
         next = state == REMOTE_FULL && pushes >= STATE_LOAD(&slab->full_mark) ? REMOTE_NOTIFIED
                                                                               : state;
-        ((struct free_block *)block)->next = remote_block(slab, REMOTE_HEAD(w));
+        ((struct free_block *)block)->next = remote_block(base, REMOTE_HEAD(w));
         /* Release: the link, and what the caller did with the block; acquire: the counts behind ORPHAN. */
     } while (!atomic_compare_exchange_weak_explicit(&slab->remote, &w,
                                                     remote_word(head, next, pushes),

@@ -22,6 +22,11 @@ static void resource_unlock(PERESOURCE r) {
     KeReleaseSpinLockFromDpcLevel(&r->SpinLock);
 }
 
+/* What waiters sleep on; a ULONG is not the same type everywhere. */
+static const uint32_t *releases_of(PERESOURCE r) {
+    return (const uint32_t *)(void *)&r->ActiveEntries;
+}
+
 static bool owned_by_me(const ERESOURCE *r) {
     return (r->Flag & OWNED_EXCLUSIVE) != 0 && r->OwnerEntry.OwnerThread == me();
 }
@@ -52,7 +57,7 @@ static bool resource_acquire(PERESOURCE r, bool exclusive, bool wait) {
         ++*waiters;
         r->ContentionCount++;
         resource_unlock(r);
-        plat_wait(&r->ActiveEntries, releases, PLAT_FOREVER);
+        plat_wait(releases_of(r), releases, PLAT_FOREVER);
         resource_lock(r);
         --*waiters;
     }
@@ -93,7 +98,7 @@ NTKERNELAPI VOID NTAPI ExReleaseResourceLite(PERESOURCE Resource) {
     }
     resource_unlock(Resource);
     if (wake)
-        plat_wake(&Resource->ActiveEntries, UINT32_MAX);
+        plat_wake(releases_of(Resource), UINT32_MAX);
 }
 
 NTKERNELAPI BOOLEAN NTAPI ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource) {

@@ -2,9 +2,11 @@
  * Runs of free slabs, and the one policy for empty memory.
  *
  * A free run is slabs in a row, all SLAB_NONE; `run` of its first and last descriptor holds its length and sort, so
- * that a returned run finds its neighbours. `run` is 0 everywhere else, and only the ranges lock's holder looks. Runs are of two sorts, kept apart: dirty (pages may hold data; the first
- * descriptor counts them and knows since when they lie idle) and clean (every byte reads as zero). Neighbours of
- * one sort are one run. A dirty run is preferred: its pages are there. Clean runs hold address space only.
+ * that a returned run finds its neighbours. `run` is 0 everywhere else, and only the ranges lock's holder looks. Runs are
+ * of two sorts, kept apart: dirty (pages may hold data; the first descriptor counts them and knows since when they lie
+ * idle) and clean (every byte reads as zero, but where the system gave pages back as they were). Neighbours of one sort
+ * are one run. A dirty run is preferred: its pages are there. Clean runs hold address space only. Where no dirty run is
+ * long enough, one is taken together with its neighbours, or grown at the range's end.
  *
  *   lists[sort][n]   runs of n slabs, n < LISTS; the last list holds longer ones, any order
  *   idle             dirty runs, oldest first (heap_next, heap_prev)
@@ -17,11 +19,14 @@
 #define LISTS 64u
 #define SLAB_PAGES (SLAB_SIZE / POOL_PAGE_SIZE)
 #define IDLE_LEAST ((uint64_t)1 << 20)
-#define IDLE_SHARE 8u
-/* How long idle memory above that waits, ms: what a loop takes again at once is not worth giving back. */
+#define IDLE_SHARE 8u  /* of what lives, in an emptied pool */
+#define SPARE_SHARE 4u /* of what lived lately, above it */
+/* How long idle memory that is too much waits, ms: what a loop takes again at once is not worth giving back. */
 #define GRACE 30u
 /* Where less than this share of what lived lately is left, the pool counts as emptied. */
 #define EMPTIED_SHARE 4u
+/* Dirty runs that are looked at for one that will do together with its neighbours. */
+#define JOINTS_MOST 16u
 
 enum sort { CLEAN, DIRTY, SORTS };
 
@@ -34,7 +39,9 @@ static struct {
     uint64_t occupied[SORTS];     /* bit n: lists[.][n] holds a run */
     uint32_t oldest, newest;
     uint64_t live_bytes, dirty_pages;
-    uint64_t peak_bytes, peak_time; /* the most that lived lately: halved every GRACE ms */
+    uint64_t most, most_before; /* the most that lived in this half of purge= and in the last one */
+    uint64_t half_time;         /* when this half began */
+    bool stale; /* a purge left bytes that are not zero: a clean run may hold them */
 } runs;
 
 static unsigned run_list(uint32_t count) {
@@ -157,27 +164,41 @@ static uint64_t pages_of(uint32_t slabs, uint64_t dirty_pages) {
     return all < dirty_pages ? all : dirty_pages;
 }
 
-/* Takes [skip, skip + count) out of the run; what is left goes back as it was. */
-static struct slab *run_split(struct slab *first, uint32_t count, size_t alignment, bool *zero) {
+/* What is left of one run when [taken, end) is taken out of it goes back as it was. */
+static void run_cut_one(struct slab *first, struct slab *taken, struct slab *end,
+                        struct range_dirt *dirt) {
     enum sort sort = run_sort(first);
-    uint32_t skip = run_skip(first, alignment), length = RUN_LENGTH(first->run);
+    struct slab *stop = first + RUN_LENGTH(first->run);
+    struct slab *from = first < taken ? taken : first, *to = stop < end ? stop : end;
     uint64_t dirty = first->collected, since = first->idle_since;
-    struct slab *taken = first + skip, *rest = taken + count;
 
     run_remove(first);
-    dirty -= pages_of(count, dirty); /* the part taken is taken to be the dirty one */
-    if (skip > 0) {
-        uint64_t pages = pages_of(skip, dirty);
-        run_insert(first, skip, sort, pages);
+    dirty -= pages_of((uint32_t)(to - from), dirty); /* this part is taken to be the dirty one */
+    if (first < from) {
+        uint64_t pages = pages_of((uint32_t)(from - first), dirty);
+        run_insert(first, (uint32_t)(from - first), sort, pages);
         first->idle_since = since;
         dirty -= pages;
     }
-    if (skip + count < length) {
-        run_insert(rest, length - skip - count, sort, dirty);
-        rest->idle_since = since;
+    if (to < stop) {
+        run_insert(to, (uint32_t)(stop - to), sort, dirty);
+        to->idle_since = since;
     }
-    *zero = sort == CLEAN;
-    return taken;
+    if (sort == CLEAN && !runs.stale)
+        return;
+    if (dirt->to == 0)
+        dirt->from = (uint32_t)(from - taken);
+    dirt->to = (uint32_t)(to - taken);
+}
+
+/* Takes [taken, end) out of the free runs that cover it; `first` is the one that `taken` lies in. */
+static void run_cut(struct slab *first, struct slab *taken, struct slab *end,
+                    struct range_dirt *dirt) {
+    *dirt = (struct range_dirt){0, 0};
+    for (struct slab *s = first, *next; s < end; s = next) {
+        next = s + RUN_LENGTH(s->run);
+        run_cut_one(s, taken, end, dirt);
+    }
 }
 
 /* --- giving back ---------------------------------------------------------------------------------- */
@@ -211,18 +232,55 @@ static size_t run_purge_oldest(void) {
     uint64_t pages = first->collected;
 
     run_remove(first);
-    plat_purge((void *)range_slab_base(first), (size_t)count << SLAB_SHIFT);
+    if (!plat_purge((void *)range_slab_base(first), (size_t)count << SLAB_SHIFT))
+        runs.stale = true;
     run_join(first, count, CLEAN, 0, 0);
     return pages * POOL_PAGE_SIZE;
 }
 
-static uint64_t idle_allowed(void) {
-    uint64_t share = runs.live_bytes / IDLE_SHARE;
-    return share > IDLE_LEAST ? share : IDLE_LEAST;
+static uint64_t share_of(uint64_t bytes, uint64_t share) {
+    return bytes / share > IDLE_LEAST ? bytes / share : IDLE_LEAST;
 }
 
+/* The most that lived within the last purge= milliseconds, or half of them where half are over. */
+static uint64_t lived_lately(void) {
+    return runs.most > runs.most_before ? runs.most : runs.most_before;
+}
+
+static void most_update(uint64_t now) {
+    uint64_t half = options_get()->purge_ms / 2;
+
+    if (now >= runs.half_time + half) {
+        runs.most_before = now < runs.half_time + 2 * half ? runs.most : 0;
+        runs.most = 0;
+        runs.half_time = now;
+    }
+    if (runs.most < runs.live_bytes)
+        runs.most = runs.live_bytes;
+}
+
+static bool emptied(void) {
+    return runs.live_bytes < lived_lately() / EMPTIED_SHARE;
+}
+
+/* What would be too much if it were known that nobody comes back for it. */
+static bool idle_much(void) {
+    return runs.dirty_pages * POOL_PAGE_SIZE > share_of(runs.live_bytes, IDLE_SHARE);
+}
+
+static bool above_lately(void) {
+    uint64_t most = lived_lately();
+    uint64_t idle = runs.dirty_pages * POOL_PAGE_SIZE;
+    return runs.live_bytes + idle > most + share_of(most, SPARE_SHARE);
+}
+
+/*
+ * Whether more is idle than may stay. Together with what lives it may be as much as lived lately, and a quarter or a
+ * MiB for what does not fit: what comes and goes finds its pages again. Once the pool has been
+ * emptied, that it comes back is no longer likely.
+ */
 static bool idle_above(void) {
-    return runs.dirty_pages * POOL_PAGE_SIZE > idle_allowed();
+    return emptied() ? idle_much() : above_lately();
 }
 
 static bool oldest_since(uint64_t wait, uint64_t now) {
@@ -236,6 +294,12 @@ static size_t purge_above(uint64_t now) {
     return given;
 }
 
+/* Fresh pages were taken, since no idle ones would do: as many idle ones go as would make a new peak of the sum. */
+static void purge_instead(void) {
+    while (runs.oldest != 0 && above_lately())
+        run_purge_oldest();
+}
+
 size_t range_purge(bool everything) {
     uint64_t now = plat_clock_ms(), wait = options_get()->purge_ms;
     size_t given = 0;
@@ -243,29 +307,31 @@ size_t range_purge(bool everything) {
     engine_lock(LOCK_RANGES);
     while (everything ? runs.oldest != 0 : oldest_since(wait, now))
         given += run_purge_oldest();
+    most_update(now);
     given += purge_above(now);
     run_publish();
     engine_unlock(LOCK_RANGES);
     return given;
 }
 
-static void peak_update(uint64_t now) {
-    if (now >= runs.peak_time + GRACE) {
-        runs.peak_bytes /= 2;
-        runs.peak_time = now;
-    }
-    if (runs.peak_bytes < runs.live_bytes)
-        runs.peak_bytes = runs.live_bytes;
-}
-
 bool range_above(void) {
+    if (STATE_LOAD(&range_root(0)->dirty_bytes) <= IDLE_LEAST)
+        return false;
     engine_lock(LOCK_RANGES);
-    bool above = idle_above();
+    bool much = idle_much();
     engine_unlock(LOCK_RANGES);
-    return above;
+    return much;
 }
 
-/* --- taking and returning ------------------------------------------------------------------------- */
+/* --- fresh slabs ---------------------------------------------------------------------------------- */
+
+static struct slab *run_take_from(struct slab *run, uint32_t count, size_t alignment,
+                                  struct range_dirt *dirt) {
+    struct slab *taken = run + run_skip(run, alignment);
+
+    run_cut(run, taken, taken + count, dirt);
+    return taken;
+}
 
 /* Never-used slabs at a range's high end; the slabs skipped for alignment become a clean run. */
 static struct slab *run_grow(unsigned number, uint32_t count, size_t alignment) {
@@ -281,38 +347,154 @@ static struct slab *run_grow(unsigned number, uint32_t count, size_t alignment) 
     return range_slab_at(number, first + skip);
 }
 
-static struct slab *run_take(uint32_t count, size_t alignment, bool *zero) {
-    struct slab *s = run_find(DIRTY, count, alignment);
-    if (s == NULL)
-        s = run_find(CLEAN, count, alignment);
+/* --- runs of both sorts together ------------------------------------------------------------------ */
+
+/* The first slab, from `s` on, that is in no free run; not looked for behind `enough`. */
+static struct slab *stretch_end(const struct root *root, struct slab *s,
+                                const struct slab *enough) {
+    const struct slab *high = (struct slab *)root->slabs + STATE_LOAD(&root->slab_high);
+
+    while (s < enough && s < high && s->run != 0)
+        s += RUN_LENGTH(s->run);
+    return s;
+}
+
+/* The first slab of the free runs that end before `s`; not looked for in front of `enough`. */
+static struct slab *stretch_start(const struct root *root, struct slab *s,
+                                  const struct slab *enough) {
+    const struct slab *lowest = (struct slab *)root->slabs + 1;
+
+    while (s > enough && s > lowest && s[-1].run != 0)
+        s -= RUN_LENGTH(s[-1].run);
+    return s;
+}
+
+struct joint {
+    struct slab *first, *taken; /* the run that the slabs to take begin in, and they */
+    uint32_t fresh;             /* of them, how many the range has to grow by */
+    uint64_t dirty;
+};
+
+static struct root *root_of(const struct slab *slab) {
+    return range_root(range_slab_id(slab) >> SLAB_ID_BITS);
+}
+
+/* Slabs around a dirty run that is too short: with what follows it, or else with what is in front of it too. */
+static bool joint_around(struct slab *run, uint32_t count, struct joint *j) {
+    const struct root *root = root_of(run);
+    const struct slab *high = (struct slab *)root->slabs + STATE_LOAD(&root->slab_high);
+    struct slab *end = stretch_end(root, run, run + count);
+
+    *j = (struct joint){.first = run, .taken = run};
+    if (end < run + count && end == high) {
+        j->fresh = (uint32_t)(run + count - end);
+    } else if (end < run + count) {
+        j->taken = end - count;
+        j->first = stretch_start(root, run, j->taken);
+        if (j->first > j->taken)
+            return false;
+    }
+    for (struct slab *s = j->first; s < j->taken + count && s < end; s += RUN_LENGTH(s->run))
+        j->dirty += run_sort(s) == DIRTY ? pages_of(count, s->collected) : 0;
+    return true;
+}
+
+/* Around the longest dirty runs: those of the others are soon taken by requests of their own size. */
+static bool joint_find(uint32_t count, struct joint *best) {
+    unsigned left = JOINTS_MOST;
+    struct joint j;
+
+    best->dirty = 0;
+    for (uint64_t lists = runs.occupied[DIRTY]; lists != 0 && left != 0;) {
+        unsigned longest = 63 - (unsigned)__builtin_clzll(lists);
+        lists &= ~((uint64_t)1 << longest);
+        for (uint32_t id = runs.lists[DIRTY][longest]; id != 0 && left != 0; left--) {
+            struct slab *run = range_slab_by_id(id);
+            if (joint_around(run, count, &j) && j.dirty > best->dirty)
+                *best = j;
+            id = run->bin_next;
+        }
+    }
+    return best->dirty != 0;
+}
+
+static struct slab *joint_take(uint32_t count, struct range_dirt *dirt) {
+    struct joint j;
+
+    if (!joint_find(count, &j))
+        return NULL;
+    if (j.fresh != 0 && range_grow(range_slab_id(j.taken) >> SLAB_ID_BITS, j.fresh) == 0)
+        return NULL;
+    run_cut(j.first, j.taken, j.taken + (count - j.fresh), dirt);
+    return j.taken;
+}
+
+/* --- taking and returning ------------------------------------------------------------------------- */
+
+static struct slab *run_take_clean(uint32_t count, size_t alignment, struct range_dirt *dirt) {
+    struct slab *s = run_find(CLEAN, count, alignment);
+
     if (s != NULL)
-        return run_split(s, count, alignment, zero);
-    *zero = true;
+        return run_take_from(s, count, alignment, dirt);
+    *dirt = (struct range_dirt){0, 0};
     for (unsigned number = 0; range_root(number) != NULL && s == NULL; number++)
         s = run_grow(number, count, alignment);
     return s;
 }
 
-struct slab *range_take(uint32_t count, size_t alignment, bool *zero) {
-    uint64_t bytes = (uint64_t)count << SLAB_SHIFT, limit = options_get()->limit;
+/* Idle pages that do; else as many as can be had together with fresh ones; else fresh ones. */
+static struct slab *run_take(uint32_t count, size_t alignment, struct range_dirt *dirt) {
+    struct slab *s = run_find(DIRTY, count, alignment);
+
+    if (s != NULL)
+        return run_take_from(s, count, alignment, dirt);
+    if (alignment <= SLAB_SIZE)
+        s = joint_take(count, dirt);
+    return s != NULL ? s : run_take_clean(count, alignment, dirt);
+}
+
+static bool limit_allows(uint64_t bytes) {
+    uint64_t limit = options_get()->limit;
+    return limit == 0 || runs.live_bytes + bytes <= limit;
+}
+
+static void count_taken(uint64_t bytes, bool fresh) {
+    runs.live_bytes += bytes;
+    if (runs.most < runs.live_bytes)
+        runs.most = runs.live_bytes;
+    if (fresh)
+        purge_instead();
+}
+
+struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt *dirt) {
+    uint64_t bytes = (uint64_t)count << SLAB_SHIFT;
     struct slab *s = NULL;
 
     engine_lock(LOCK_RANGES);
-    if (limit == 0 || runs.live_bytes + bytes <= limit) {
-        s = run_take(count, alignment, zero);
+    uint64_t dirty_pages = runs.dirty_pages;
+    if (limit_allows(bytes)) {
+        s = run_take(count, alignment, dirt);
         if (s == NULL && runs.oldest != 0) {
             /* Dirty and clean neighbours may be enough together. */
             while (runs.oldest != 0)
                 run_purge_oldest();
-            s = run_take(count, alignment, zero);
+            s = run_take(count, alignment, dirt);
         }
         if (s == NULL && range_add(count + (alignment >> SLAB_SHIFT)))
-            s = run_take(count, alignment, zero);
+            s = run_take(count, alignment, dirt);
     }
     if (s != NULL)
-        runs.live_bytes += bytes;
+        count_taken(bytes, dirty_pages - runs.dirty_pages < (uint64_t)count * SLAB_PAGES);
     run_publish();
     engine_unlock(LOCK_RANGES);
+    return s;
+}
+
+struct slab *range_take(uint32_t count, size_t alignment, bool *zero) {
+    struct range_dirt dirt;
+    struct slab *s = range_take_dirt(count, alignment, &dirt);
+
+    *zero = s != NULL && dirt.to == 0;
     return s;
 }
 
@@ -320,35 +502,37 @@ bool range_return(struct slab *first, uint32_t count, uint64_t dirty_pages) {
     uint64_t now = plat_clock_ms();
 
     engine_lock(LOCK_RANGES);
-    peak_update(now);
+    most_update(now);
     runs.live_bytes -= (uint64_t)count << SLAB_SHIFT;
     run_join(first, count, dirty_pages > 0 ? DIRTY : CLEAN, dirty_pages, now);
     purge_above(now);
-    bool emptied = idle_above() && runs.live_bytes < runs.peak_bytes / EMPTIED_SHARE;
+    bool rest = emptied() && idle_much();
     run_publish();
     engine_unlock(LOCK_RANGES);
-    return emptied;
+    return rest;
 }
 
-bool range_extend(struct slab *first, uint32_t count, uint32_t more, bool *zero) {
-    uint32_t id = range_slab_id(first), number = id >> SLAB_ID_BITS;
-    uint64_t after = (id & ((1u << SLAB_ID_BITS) - 1)) + (uint64_t)count;
-    uint64_t bytes = (uint64_t)more << SLAB_SHIFT, limit = options_get()->limit;
+bool range_extend(struct slab *first, uint32_t count, uint32_t more) {
+    const struct root *root = root_of(first);
+    struct slab *from = first + count, *end;
     bool done = false;
 
     engine_lock(LOCK_RANGES);
-    if (limit == 0 || runs.live_bytes + bytes <= limit) {
-        struct slab *next = range_slab_at(number, after);
-        if (after == STATE_LOAD(&range_root(number)->slab_high)) {
-            done = range_grow(number, more) != 0;
-            *zero = true;
-        } else if (RUN_LENGTH(next->run) >= more) {
-            run_split(next, more, SLAB_SIZE, zero);
-            done = true;
-        }
+    uint64_t dirty_pages = runs.dirty_pages;
+    if (limit_allows((uint64_t)more << SLAB_SHIFT)) {
+        struct range_dirt dirt;
+        const struct slab *high = (struct slab *)root->slabs + STATE_LOAD(&root->slab_high);
+        end = stretch_end(root, from, from + more);
+        if (end >= from + more)
+            end = from + more;
+        done = end == from + more ||
+               (end == high && range_grow(root->number, (uint64_t)(from + more - end)) != 0);
+        if (done)
+            run_cut(from, from, end, &dirt);
     }
     if (done)
-        runs.live_bytes += bytes;
+        count_taken((uint64_t)more << SLAB_SHIFT,
+                    dirty_pages - runs.dirty_pages < (uint64_t)more * SLAB_PAGES);
     run_publish();
     engine_unlock(LOCK_RANGES);
     return done;

@@ -13,8 +13,10 @@
  */
 #include "base/options.h"
 #include "ex/account.h"
+#include "ex/cold.h"
 #include "ex/range.h"
 #include "ex/remote.h"
+#include "ex/special.h"
 
 /*
  * A current slab's owner looks up when all that lives in it could be gone. Where that is few blocks, as in a loop that
@@ -28,10 +30,12 @@
 /* Dirty pages of empty slabs that a heap keeps in its bins until the next sweep: a MiB, or two for each slab it has. */
 #define IDLE_PAGES 256u
 #define IDLE_PAGES_EACH 2u
-#define EVENT_NEVER UINT64_MAX
+/* Where less than this share of a heap's slabs holds a block, it counts as emptied. */
+#define EMPTIED_SHARE 4u
+#define LOOK_NEVER UINT64_MAX
 
 uint32_t slab_owner(const struct slab *slab) {
-    return STATE_LOAD(&slab->owner) & ~OWNER_SLOW;
+    return STATE_LOAD(&slab->owner) & ~(OWNER_SLOW | OWNER_STRICT);
 }
 
 uint64_t slab_live(const struct slab *slab) {
@@ -65,6 +69,10 @@ static unsigned slab_dirty_pages(const struct slab *slab) {
                       POOL_PAGE_SHIFT);
 }
 
+unsigned slab_carved_page(const struct slab *slab, unsigned k) {
+    return (slab_index(slab) + k) % 16;
+}
+
 /* --- carving --------------------------------------------------------------------------------------- */
 
 /* Links `count` blocks from `start`, beginning with block `first` and going round. */
@@ -94,7 +102,7 @@ static bool slab_carve(struct slab *slab) {
     if (left == 0)
         return false;
     if (slab_of_pages(c)) {
-        unsigned number = slab_index(slab), page = (number + slab->carved) % 16;
+        unsigned number = slab_index(slab), page = slab_carved_page(slab, slab->carved);
         carve_blocks(slab, base + page * POOL_PAGE_SIZE, c->per_unit, number * 7 % c->per_unit);
         slab->carved++;
     } else {
@@ -109,8 +117,11 @@ static bool slab_carve(struct slab *slab) {
 
 /* Before it is carved further: what was counted is what is taken off. */
 static void idle_forget(struct slab *slab) {
-    if (slab->flags & SLAB_IDLE)
-        heap_by_id(slab_owner(slab))->idle_pages -= slab_dirty_pages(slab);
+    if (slab->flags & SLAB_IDLE) {
+        struct heap *heap = heap_by_id(slab_owner(slab));
+        heap->idle_pages -= slab_dirty_pages(slab);
+        heap->idle_slabs--;
+    }
     slab->flags &= (uint8_t)~SLAB_IDLE;
 }
 
@@ -163,7 +174,7 @@ static uint64_t look_after(struct slab *slab, uint64_t live) {
 
 static void bin_set_current(struct binset *set, struct slab *slab) {
     slab->flags |= SLAB_CURRENT;
-    slab->event = STATE_LOAD(&slab->frees) + look_after(slab, slab_live(slab));
+    slab->until_look = look_after(slab, slab_live(slab));
     set->current[slab->size_class] = slab;
 }
 
@@ -205,7 +216,8 @@ static void *side_take(enum class_layout layout, unsigned class) {
         side_spares[layout][class] = side->next;
     engine_unlock(LOCK_ACCOUNTS);
     if (side == NULL)
-        return meta_alloc((size_t)engine_classes.info[layout][class].capacity * sizeof(uint16_t));
+        return meta_alloc(SIDE_ENTRIES(engine_classes.info[layout][class].block_size) *
+                          sizeof(uint16_t));
     side->next = NULL; /* the rest is zero: every block was free when it retired */
     return side;
 }
@@ -216,11 +228,6 @@ static void side_give(enum class_layout layout, unsigned class, void *memory) {
     side->next = side_spares[layout][class];
     side_spares[layout][class] = side;
     engine_unlock(LOCK_ACCOUNTS);
-}
-
-static _Atomic uint16_t *side_of(const struct slab *slab, const void *block) {
-    unsigned offset = (unsigned)((uintptr_t)block & (SLAB_SIZE - 1));
-    return (_Atomic uint16_t *)slab->side + class_index(slab_class(slab), offset);
 }
 
 uint32_t slab_side_account(const struct slab *slab, const void *block) {
@@ -256,6 +263,11 @@ static void generation_close(struct slab *slab) {
                           memory_order_release);
 }
 
+/* Under strict=1 a free of a mixed slab's block fails cold.h's compare too. */
+static uint32_t owner_of_mixed(void) {
+    return options_get()->strict == OPTIONS_STRICT_ALL ? OWNER_SLOW | OWNER_STRICT : OWNER_SLOW;
+}
+
 static void slab_fill_in(struct slab *slab, const struct heap *heap, const struct binset *set,
                          unsigned class) {
     const struct class_info *c = &engine_classes.info[set->layout][class];
@@ -264,7 +276,7 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->free = NULL;
     STATE_STORE(&slab->allocs, 0);
     STATE_STORE(&slab->frees, 0);
-    slab->event = EVENT_NEVER;
+    slab->until_look = LOOK_NEVER;
     slab->reciprocal = c->reciprocal;
     slab->unit_mask = c->unit_mask;
     slab->limit = c->limit;
@@ -277,9 +289,10 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->carved = 0;
     slab->collected = 0;
     slab->looks = 0;
+    slab->sampled = 0;
     slab->bin_next = slab->bin_prev = 0;
     STATE_STORE(&slab->remote, remote_word(0, REMOTE_OWNED, 0));
-    STATE_STORE(&slab->owner, heap->public.id | (mixed ? OWNER_SLOW : 0));
+    STATE_STORE(&slab->owner, heap->public.id | (mixed ? owner_of_mixed() : 0));
     STATE_STORE(&slab->kind, mixed ? SLAB_MIXED : SLAB_OWN);
 }
 
@@ -385,6 +398,10 @@ static bool slab_keep_idle(struct heap *heap, struct binset *set, struct slab *s
         bin_link(set, slab, false);
     slab->flags |= SLAB_IDLE;
     heap->idle_pages = pages;
+    heap->idle_slabs++;
+    /* The last one to empty is kept here, and so returns nothing to the range, which would notice. */
+    if (heap->idle_slabs > heap->slab_count - heap->slab_count / EMPTIED_SHARE && range_above())
+        heap_rest();
     return true;
 }
 
@@ -401,7 +418,7 @@ static void slab_settle(struct heap *heap, struct slab *slab) {
         bin_link(set, slab, true);
     if (slab->flags & SLAB_CURRENT)
         live = look_after(slab, live);
-    slab->event = STATE_LOAD(&slab->frees) + (live == 0 ? LOOK_EVERY : live);
+    slab->until_look = live == 0 ? LOOK_EVERY : live;
 }
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
@@ -417,7 +434,7 @@ static bool slab_put_aside(struct binset *set, struct slab *slab) {
     if (slab_uncarved(slab) > 0) {
         bin_link(set, slab, false);
         uint64_t live = slab_live(slab);
-        slab->event = STATE_LOAD(&slab->frees) + (live == 0 ? LOOK_EVERY : live);
+        slab->until_look = live == 0 ? LOOK_EVERY : live;
     }
     return true;
 }
@@ -426,10 +443,22 @@ static bool slab_has_block(struct slab *slab) {
     return slab->free != NULL || remote_collect(slab);
 }
 
+/* There is none to be had: what the heap keeps empty for its other bins' next need is needed now. */
+static RXP_COLD struct slab *slab_new_again(struct heap *heap, struct binset *set, unsigned class) {
+    uint64_t own = set->own;
+
+    if (heap->idle_slabs == 0)
+        return NULL;
+    slab_sweep(heap);
+    set->own |= own & (uint64_t)1 << class; /* which the sweep found without a slab */
+    return slab_new(heap, set, class);
+}
+
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
     slab_drain(heap); /* first: it may retire the current slab */
     struct slab *slab = set->current[class];
     if (slab != &engine_no_slab) {
+        special_look(heap, slab);
         idle_forget(slab);
         if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve(slab)))
             return true;
@@ -446,14 +475,16 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
     }
     slab = slab_new(heap, set, class);
     if (slab == NULL)
+        slab = slab_new_again(heap, set, class);
+    if (slab == NULL)
         return false;
     bin_set_current(set, slab);
     return slab_carve(slab);
 }
 
-void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout layout,
+void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum class_layout layout,
                       unsigned class) {
-    struct binset *set = heap->mixed[layout];
+    struct binset *set = &heap->mixed[layout];
     struct free_block *block = fast_take(set->current[class]);
 
     if (block == NULL) {
@@ -463,7 +494,8 @@ void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout lay
     }
     struct slab *slab = set->current[class];
     STATE_STORE(side_of(slab, block), (uint16_t)account);
-    count_alloc(heap, account, slab->block_size);
+    if (flow_in(heap, account, slab->block_size))
+        heap_look(heap, alias, account);
     return block;
 }
 
@@ -472,6 +504,7 @@ void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout lay
 void slab_free_event(struct slab *slab) {
     struct heap *heap = engine_thread.heap;
 
+    special_look(heap, slab);
     remote_not_full(slab);
     slab_settle(heap, slab);
     if (heap->looks++ % CLOCK_EVERY == 0)
@@ -497,10 +530,10 @@ static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
 
     if (slab != &engine_no_slab)
         idle_forget(slab);
-    if (slab != &engine_no_slab && slab_empty(slab)) {
+    if (slab != &engine_no_slab && slab_empty(slab))
         slab_retire(heap, slab);
-        set->own &= ~((uint64_t)1 << class); /* to be earned again */
-    }
+    else if (slab == &engine_no_slab && set->partial[class] == 0)
+        heap_disown(set, class); /* unused since the last sweep: to be earned again */
     uint32_t id = set->partial[class];
     unsigned length = 0;
     for (uint32_t i = id; id != 0 && (length == 0 || i != id); i = range_slab_by_id(i)->bin_next)
@@ -515,9 +548,11 @@ static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
 
 void slab_sweep(struct heap *heap) {
     slab_drain(heap);
-    for (struct binset *set = heap->sets; set != NULL; set = set->next)
+    for (struct binset *set = heap->sets; set != NULL; set = set->next) {
+        set->warm = false;
         for (unsigned c = 0; c < engine_classes.count[set->layout]; c++)
             sweep_bin(heap, set, c);
+    }
 }
 
 bool heap_sweep_due(struct heap *heap) {
@@ -623,7 +658,7 @@ static unsigned chain_length(const struct slab *slab, const struct free_block *b
 
 static unsigned side_count(const struct slab *slab) {
     unsigned n = 0;
-    for (unsigned i = 0; i < slab_class(slab)->capacity; i++)
+    for (unsigned i = 0; i < SIDE_ENTRIES(slab->block_size); i++)
         n += ((const uint16_t *)slab->side)[i] != 0;
     return n;
 }

@@ -17,12 +17,14 @@ uint64_t slab_live(const struct slab *slab);
 /* Blocks that were never carved yet. */
 unsigned slab_uncarved(const struct slab *slab);
 const struct class_info *slab_class(const struct slab *slab);
+/* Slabs whose units are pages: the page that was carved as number `k`, from 0 up. */
+unsigned slab_carved_page(const struct slab *slab, unsigned k);
 uint32_t slab_owner(const struct slab *slab);
 
 /* The owner's: makes current[c] a slab with a free block; false when memory is short. */
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class);
-/* The owner's: a block of a mixed slab, for `account`. */
-void *slab_take_mixed(struct heap *heap, uint32_t account, enum class_layout layout,
+/* The owner's: a block of a mixed slab, for `account`, which came by `alias`; 0 for none. */
+void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum class_layout layout,
                       unsigned class);
 
 /* A thread that does not own the slab gives back a block. */

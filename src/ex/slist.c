@@ -5,11 +5,11 @@
  * half, the first entry's address in the second. The sequence number grows with every change, so a
  * pop whose first entry was taken and put back meanwhile fails and starts again. Such a pop has
  * read the Next of an entry that was no longer on the list: harmless, since what it read is thrown
- * away, as long as the memory is still mapped; the pool's is.
+ * away, as long as the memory can be read; the pool's can, but for freed blocks with a guard page.
  */
 #include <ntifs.h>
 
-#include "base/base.h"
+#include "ex/special.h"
 
 typedef unsigned __int128 header_word;
 
@@ -40,6 +40,12 @@ static header_word header_next(header_word h, PSLIST_ENTRY first, uint16_t depth
 /* The entry may be another thread's by now: see above. */
 __attribute__((no_sanitize("thread", "address"))) static PSLIST_ENTRY
 entry_next(PSLIST_ENTRY entry) {
+    PSLIST_ENTRY next = NULL;
+
+    if (RXP_UNLIKELY(special_asks())) {
+        plat_read_memory(&entry->Next, &next, sizeof(next));
+        return next;
+    }
     return __atomic_load_n(&entry->Next, __ATOMIC_RELAXED);
 }
 

@@ -1,12 +1,13 @@
 /*
  * The engine's own state and its locks.
  *
- * Lock order, written once: late -> heaps -> accounts -> ranges -> meta. A function that takes one says so; a
+ * Lock order, written once: late -> heaps -> accounts -> special -> ranges -> meta. A function that takes one says so; a
  * lock is never taken while a later one is held (engine_lock asserts it in debug builds).
  *
  *   late      the heap that threads past their destructors allocate from
  *   heaps     taking, leaving, adopting a heap; retiring an orphan; nothing in a steady state
  *   accounts  creating an account or a site
+ *   special   areas of guarded blocks and the order in which freed ones are used again
  *   ranges    runs of slabs: taking and returning slabs and spans, purging
  *   meta      the engine's own memory
  */
@@ -16,13 +17,22 @@
 #include "ex/classes.h"
 #include "plat/plat.h"
 
-enum engine_lock_rank { LOCK_LATE, LOCK_HEAPS, LOCK_ACCOUNTS, LOCK_RANGES, LOCK_META, LOCK_COUNT };
+enum engine_lock_rank {
+    LOCK_LATE,
+    LOCK_HEAPS,
+    LOCK_ACCOUNTS,
+    LOCK_SPECIAL,
+    LOCK_RANGES,
+    LOCK_META,
+    LOCK_COUNT
+};
 
 /* Read by every call: the first range's slabs, as far as they were ever used. */
 struct engine_fast {
     uintptr_t slab_area;
     struct slab *slabs;
     _Atomic size_t size; /* bytes from slab_area; grows only, before a block beyond is handed out */
+    const struct account *accounts;
 };
 
 extern struct engine_fast engine_first;
@@ -32,6 +42,10 @@ void engine_unlock(enum engine_lock_rank rank);
 /* After fork, in the child: every lock is free again. */
 void engine_locks_reset(void);
 
+/* For fork: nobody starts the engine in between. It is taken before every other lock. */
+void engine_start_hold(void);
+void engine_start_go(void);
+bool engine_is_started(void);
 /* True once the first range stands; false where not even that can be had. Cheap when it stands. */
 bool engine_ready(void);
 

@@ -9,7 +9,7 @@
 #include "plat/plat.h"
 #include "plat/wait.h"
 
-__thread struct nt_thread nt_thread __attribute__((tls_model("initial-exec")));
+THREAD_LOCAL_DEFINE(struct nt_thread_state, nt_thread_values);
 
 struct _KTHREAD {
     DISPATCHER_HEADER header;

@@ -4,6 +4,7 @@
 #include "ex/account.h"
 #include "ex/range.h"
 #include "ex/slab.h"
+#include "ex/special.h"
 
 static struct slab *walk_slabs(const struct root *root) {
     return (struct slab *)root->slabs;
@@ -24,6 +25,8 @@ const char *engine_walk(void) {
         for (uint64_t i = 1; i < STATE_LOAD(&root->slab_high); i++) {
             const struct slab *slab = &walk_slabs(root)[i];
             const char *wrong = walkable(slab) ? slab_walk(slab) : NULL;
+            if (STATE_LOAD(&slab->kind) == SLAB_SPECIAL)
+                wrong = special_walk(slab);
             if (wrong != NULL)
                 return wrong;
         }
@@ -46,6 +49,13 @@ static void total_slabs(const struct root *root, struct engine_totals *out) {
     }
 }
 
+static void total_flow(const struct flow *f, struct engine_totals *out) {
+    uint64_t in = STATE_LOAD(&f->in), gone = STATE_LOAD(&f->out);
+
+    out->live_blocks += FLOW_BLOCKS(in) - FLOW_BLOCKS(gone);
+    out->live_bytes += FLOW_BYTES(in) - FLOW_BYTES(gone);
+}
+
 static void total_counters(const struct counters *c, struct engine_totals *out) {
     out->live_blocks += STATE_LOAD(&c->allocs) - STATE_LOAD(&c->frees);
     out->live_bytes += STATE_LOAD(&c->bytes_in) - STATE_LOAD(&c->bytes_out);
@@ -60,10 +70,9 @@ void engine_totals(struct engine_totals *out) {
     for (unsigned n = 0; range_root(n) != NULL; n++)
         total_slabs(range_root(n), out);
     for (struct heap *h = heap_first(); h != NULL; h = (struct heap *)h->public.next_heap)
-        for (unsigned k = 0; k < COUNTER_CHUNKS; k++) {
-            const struct counters *chunk = (const struct counters *)STATE_LOAD(&h->public.chunk[k]);
-            for (unsigned i = 0; chunk != NULL && i < CHUNK_ACCOUNTS; i++)
-                total_counters(&chunk[i], out);
+        for (uint32_t id = 1; id < STATE_LOAD(&h->public.counters_high); id++) {
+            total_counters(heap_counters(h, id), out);
+            total_flow(&h->flows[id], out);
         }
     for (uint32_t id = 1; id < STATE_LOAD(&root->account_high); id++)
         total_counters(account_shared_counters(id), out);

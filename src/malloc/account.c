@@ -4,7 +4,10 @@
 
 #include "base/options.h"
 #include "base/text.h"
+#include "malloc/checked.h"
 #include "malloc/dropin.h"
+#include "malloc/fail.h"
+#include "malloc/io.h"
 #include "malloc/module.h"
 
 /*
@@ -38,6 +41,15 @@ static RXP_COLD void accounting_start(void) {
             accounting.by == OPTIONS_BY_SITE ? ~ENGINE_ALIAS : ~(uint64_t)(POOL_PAGE_SIZE - 1);
     }
     atomic_store_explicit(&accounting.started, true, memory_order_release);
+    fail_start();
+    checked_start();
+}
+
+/* A program whose first call is a bad free must be told as its options say. */
+__attribute__((constructor(101))) static void start_without_allocation(void) {
+    if (!atomic_load_explicit(&accounting.started, memory_order_acquire))
+        accounting_start();
+    io_start();
 }
 
 static _Atomic uint64_t *cache_entry(uint64_t place) {
@@ -53,7 +65,7 @@ static uint32_t intern_site(const struct module *module, const void *caller) {
     text_bytes(&text, module->name, module->name_length);
     if (accounting.by == OPTIONS_BY_SITE) {
         text_char(&text, '+');
-        text_address(&text, (uintptr_t)caller - module->start);
+        text_address(&text, (uintptr_t)caller - module->bias);
     }
     return engine_site(name, text.length, 0);
 }

@@ -5,7 +5,8 @@
  *
  *   malloc.c   the malloc family              account.c  which account a call belongs to
  *   new.c      operator new and delete        module.c   which module an address belongs to
- *   report.c   mallinfo, malloc_info, ...
+ *   report.c   mallinfo, malloc_info, ...     checked.c  all of it under checked=1
+ *   io.c       read, write and their like     fail.c     and under fail=
  *
  * A call's account. by=tag: one account for all, a constant. by=module and by=site: the account of
  * the caller, found by its return address (a function that makes its call the last thing it does
@@ -17,7 +18,8 @@
 #ifndef RXPOOL_MALLOC_DROPIN_H
 #define RXPOOL_MALLOC_DROPIN_H
 
-#include "ex/fast.h"
+#include "check/heap.h"
+#include "ex/cold.h"
 
 /* Reads "Mllc" in memory order. */
 #define DROPIN_TAG ((uint32_t)('M' | 'l' << 8 | 'l' << 16 | 'c' << 24))
@@ -50,19 +52,33 @@ RXP_INLINE uint64_t dropin_alias(const void *caller) {
 /* The whole account of calls that return to `caller`; the first call reads the options. */
 struct dropin_account dropin_account(const void *caller);
 
-/* --- malloc.c: out of line, so that the entry points save no register for them --- */
+/* --- malloc.c --- */
 
 /*
- * Allocates for the code at `caller`. NULL with errno ENOMEM where the engine has none or `size`
- * exceeds PTRDIFF_MAX.
+ * Where a call goes that the fast paths do not serve, for the code at `caller`: out of line, so that the entry points save
+ * no register for it. Under checked=1 these are the checked ones, which no call need find out step by step.
+ *
+ *   alloc...   NULL with errno ENOMEM where the engine has none or `size` exceeds PTRDIFF_MAX
+ *   free...    NULL is ignored; anything that is no block stops with 0xC2
+ *
+ * Only checked=1 tells malloc, operator new and operator new[] apart.
  */
-RXP_NOINLINE void *dropin_alloc(size_t size, const void *caller);
-/* The same at `alignment`, a power of two. */
-void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller);
-/* Frees a block of either for the code at `caller`; NULL is ignored; anything else stops with 0xC2.
- */
-RXP_NOINLINE void dropin_free(void *block, const void *caller);
+typedef void *dropin_allocates(size_t size, const void *caller);
+typedef void dropin_frees(void *block, const void *caller);
 
+struct dropin_routes {
+    dropin_allocates *alloc, *alloc_zeroed, *alloc_new, *alloc_new_array;
+    dropin_frees *free, *free_new, *free_new_array;
+};
+
+extern struct dropin_routes dropin_route __attribute__((visibility("hidden")));
+
+/* From now on the checked ones. */
+void dropin_route_checked(void);
+
+/* The same at `alignment`, a power of two. */
+void *dropin_alloc_aligned(size_t alignment, size_t size, enum heap_family family,
+                           const void *caller);
 /* Every entry point's way in: one test, the engine's fast path, no look at the caller for by=tag.
  */
 RXP_INLINE void *dropin_alloc_inline(size_t size, const void *caller) {
@@ -71,12 +87,12 @@ RXP_INLINE void *dropin_alloc_inline(size_t size, const void *caller) {
         if (RXP_LIKELY(block != NULL))
             return block;
     }
-    return dropin_alloc(size, caller);
+    return dropin_route.alloc(size, caller);
 }
 
 RXP_INLINE void dropin_free_inline(void *block, const void *caller) {
     if (RXP_UNLIKELY(!engine_free_fast(block, 0)))
-        dropin_free(block, caller);
+        dropin_route.free(block, caller);
 }
 
 #endif

@@ -10,7 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ex/special.h"
+#include "malloc/checked.h"
 #include "malloc/dropin.h"
+#include "malloc/fail.h"
 #include "malloc/misuse.h"
 
 /* Removed from the headers with glibc 2.26, still called by programs linked before. */
@@ -21,47 +24,186 @@ static RXP_COLD void *refuse(int error) {
     return NULL;
 }
 
-static RXP_NOINLINE void *alloc_slow(size_t size, const void *caller, unsigned flags) {
-    if (size > PTRDIFF_MAX)
+static RXP_NOINLINE void *alloc_second(size_t size, uint64_t alias) {
+    int error = errno;
+    void *block = engine_alloc_second(alias, size, LAYOUT_DENSE);
+    errno = error;
+    return block;
+}
+
+/* All that a known caller is served by. */
+RXP_INLINE void *alloc_quick(size_t size, const void *caller) {
+    uint64_t alias = dropin_alias(caller);
+    void *block = engine_alloc_fast_dense(alias, size);
+
+    return RXP_LIKELY(block != NULL) ? block : alloc_second(size, alias);
+}
+
+#define NO_ALIGNMENT _Alignof(max_align_t) /* more than malloc's */
+
+/* Where nothing has to be looked at first: between guard pages, or as other blocks. */
+RXP_INLINE void *serve(const struct dropin_account *account, size_t size, size_t alignment,
+                       unsigned flags, const void *caller) {
+    if (RXP_UNLIKELY(special_asks())) {
+        unsigned adjusted = flags;
+        void *block = special_serve(account->key, size, alignment, &adjusted, caller);
+        if (block != NULL)
+            return block;
+        flags = adjusted;
+    }
+    return alignment <= NO_ALIGNMENT ? engine_alloc(account->alias, account->key, size, flags)
+                                     : engine_alloc_aligned(account->key, size, alignment, flags);
+}
+
+/* Under checked=1 or fail=. */
+static RXP_NOINLINE void *alloc_rare(size_t size, size_t alignment, const void *caller,
+                                     unsigned flags, enum heap_family family) {
+    if (dropin_failing && fail_inject(size, caller))
         return refuse(ENOMEM);
+    if (dropin_checked)
+        return checked_alloc(size, alignment, flags & ENGINE_ZERO ? HEAP_ZERO : 0, family, caller);
     int error = errno;
     struct dropin_account account = dropin_account(caller);
-    void *block = engine_alloc(account.alias, account.key, size, flags | account.flags);
+    void *block = serve(&account, size, alignment, flags | account.flags, caller);
     errno = block != NULL ? error : ENOMEM;
     return block;
 }
 
-void *dropin_alloc(size_t size, const void *caller) {
-    void *block = engine_alloc_fast_dense(dropin_alias(caller), size);
-    return RXP_LIKELY(block != NULL) ? block : alloc_slow(size, caller, 0);
+static RXP_NOINLINE void *alloc_slow(size_t size, const void *caller, unsigned flags,
+                                     enum heap_family family) {
+    if (size > PTRDIFF_MAX)
+        return refuse(ENOMEM);
+    if (RXP_UNLIKELY(dropin_rare))
+        return alloc_rare(size, NO_ALIGNMENT, caller, flags, family);
+    int error = errno;
+    struct dropin_account account = dropin_account(caller);
+    if (RXP_UNLIKELY(dropin_rare)) /* since now: the first call has just read the options */
+        return alloc_rare(size, NO_ALIGNMENT, caller, flags, family);
+    void *block = serve(&account, size, NO_ALIGNMENT, flags | account.flags, caller);
+    errno = block != NULL ? error : ENOMEM;
+    return block;
 }
 
-static RXP_NOINLINE void *zeroed_alloc(size_t size, const void *caller) {
-    void *block = engine_alloc_fast_dense(dropin_alias(caller), size);
+static void *alloc_plain(size_t size, const void *caller) {
+    void *block = alloc_quick(size, caller);
+    return RXP_LIKELY(block != NULL) ? block : alloc_slow(size, caller, 0, HEAP_MALLOC);
+}
+
+static void *alloc_new(size_t size, const void *caller) {
+    void *block = alloc_quick(size, caller);
+    return RXP_LIKELY(block != NULL) ? block : alloc_slow(size, caller, 0, HEAP_NEW);
+}
+
+static void *alloc_new_array(size_t size, const void *caller) {
+    void *block = alloc_quick(size, caller);
+    return RXP_LIKELY(block != NULL) ? block : alloc_slow(size, caller, 0, HEAP_NEW_ARRAY);
+}
+
+static void *alloc_zeroed(size_t size, const void *caller) {
+    void *block = alloc_quick(size, caller);
     return RXP_LIKELY(block != NULL) ? memset(block, 0, size)
-                                     : alloc_slow(size, caller, ENGINE_ZERO);
+                                     : alloc_slow(size, caller, ENGINE_ZERO, HEAP_MALLOC);
 }
 
-void *dropin_alloc_aligned(size_t alignment, size_t size, const void *caller) {
-    if (alignment <= _Alignof(max_align_t))
-        return dropin_alloc_inline(size, caller);
+RXP_INLINE void *alloc_aligned(size_t alignment, size_t size, enum heap_family family,
+                               const void *caller) {
+    if (alignment <= _Alignof(max_align_t)) {
+        void *block = alloc_quick(size, caller);
+        return RXP_LIKELY(block != NULL) ? block : alloc_slow(size, caller, 0, family);
+    }
     if (alignment > PTRDIFF_MAX || size > PTRDIFF_MAX - alignment)
         return refuse(ENOMEM);
     int error = errno;
-    uint64_t key = dropin_account(caller).key;
-    void *block = engine_alloc_aligned(key, size, alignment, 0);
+    struct dropin_account account = dropin_account(caller);
+    if (RXP_UNLIKELY(dropin_rare))
+        return alloc_rare(size, alignment, caller, 0, family);
+    void *block = serve(&account, size, alignment, 0, caller);
     errno = block != NULL ? error : ENOMEM;
     return block;
 }
 
-void dropin_free(void *block, const void *caller) {
-    if (block == NULL)
-        return;
+void *dropin_alloc_aligned(size_t alignment, size_t size, enum heap_family family,
+                           const void *caller) {
+    return alloc_aligned(alignment, size, family, caller);
+}
+
+static void free_slow(void *block, const void *caller) {
     int error = errno;
+    if (RXP_UNLIKELY(special_asks()))
+        special_note_free(block, caller);
     enum engine_verdict verdict = engine_free(block, 0);
     if (RXP_UNLIKELY(verdict != ENGINE_OK))
         misuse_bad_block(block, caller, verdict);
     errno = error;
+}
+
+RXP_INLINE void free_for(void *block, enum heap_family family, const void *caller) {
+    struct slab *slab = fast_slab(block);
+    if (block == NULL || cold_free(slab, STATE_LOAD(&slab->owner), block, 0) ||
+        cold_push(slab, block, 0))
+        return;
+    if (RXP_UNLIKELY(dropin_checked))
+        checked_free(block, family, caller);
+    else
+        free_slow(block, caller);
+}
+
+static void free_plain(void *block, const void *caller) {
+    free_for(block, HEAP_MALLOC, caller);
+}
+
+static void free_new(void *block, const void *caller) {
+    free_for(block, HEAP_NEW, caller);
+}
+
+static void free_new_array(void *block, const void *caller) {
+    free_for(block, HEAP_NEW_ARRAY, caller);
+}
+
+struct dropin_routes dropin_route = {alloc_plain, alloc_zeroed, alloc_new,     alloc_new_array,
+                                     free_plain,  free_new,     free_new_array};
+
+/* --- under checked=1 -------------------------------------------------------------------------- */
+
+RXP_INLINE void *alloc_checked(size_t size, const void *caller, unsigned flags,
+                               enum heap_family family) {
+    if (RXP_UNLIKELY(dropin_failing) && fail_inject(size, caller))
+        return refuse(ENOMEM);
+    return checked_alloc(size, NO_ALIGNMENT, flags, family, caller);
+}
+
+static void *checked_malloc(size_t size, const void *caller) {
+    return alloc_checked(size, caller, 0, HEAP_MALLOC);
+}
+
+static void *checked_calloc(size_t size, const void *caller) {
+    return alloc_checked(size, caller, HEAP_ZERO, HEAP_MALLOC);
+}
+
+static void *checked_new(size_t size, const void *caller) {
+    return alloc_checked(size, caller, 0, HEAP_NEW);
+}
+
+static void *checked_new_array(size_t size, const void *caller) {
+    return alloc_checked(size, caller, 0, HEAP_NEW_ARRAY);
+}
+
+static void free_checked(void *block, const void *caller) {
+    checked_free(block, HEAP_MALLOC, caller);
+}
+
+static void free_checked_new(void *block, const void *caller) {
+    checked_free(block, HEAP_NEW, caller);
+}
+
+static void free_checked_new_array(void *block, const void *caller) {
+    checked_free(block, HEAP_NEW_ARRAY, caller);
+}
+
+void dropin_route_checked(void) {
+    dropin_route = (struct dropin_routes){checked_malloc,        checked_calloc, checked_new,
+                                          checked_new_array,     free_checked,   free_checked_new,
+                                          free_checked_new_array};
 }
 
 /* --- C ---------------------------------------------------------------------------------------- */
@@ -87,7 +229,7 @@ RXP_EXPORT void *calloc(size_t count, size_t size) {
         if (RXP_LIKELY(block != NULL))
             return memset(block, 0, bytes);
     }
-    return zeroed_alloc(bytes, RXP_RETURN_ADDRESS());
+    return dropin_route.alloc_zeroed(bytes, RXP_RETURN_ADDRESS());
 }
 
 static void *realloc_by_copy(void *block, size_t held, size_t size, const void *caller) {
@@ -100,11 +242,11 @@ static void *realloc_by_copy(void *block, size_t held, size_t size, const void *
 }
 
 /* Whether the block can stay where it is. A slab's block does while it wastes no more than half of
- * itself. */
+ * itself. Under fail= none grows, so that a realloc that asks for more is a request that may fail. */
 static bool resize_in_place(void *block, size_t held, size_t size) {
     if (size <= held && size >= held / 2)
         return true;
-    if (held <= SLAB_BLOCK_MAX)
+    if (held <= SLAB_BLOCK_MAX || (dropin_failing && size > held))
         return false;
     int error = errno;
     bool resized = engine_resize(block, size);
@@ -112,7 +254,19 @@ static bool resize_in_place(void *block, size_t held, size_t size) {
     return resized;
 }
 
-static void *realloc_for(void *block, size_t size, const void *caller) {
+/* What the engine does not take for a block of its slabs and spans. */
+static RXP_COLD void *realloc_unusual(void *block, size_t size, const void *caller) {
+    if (dropin_checked)
+        return dropin_failing && fail_inject(size, caller) ? refuse(ENOMEM)
+                                                           : checked_realloc(block, size, caller);
+    size_t held = special_size(block);
+    if (held != 0) /* it has to move, or it would not lie against its guard */
+        return realloc_by_copy(block, held, size, caller);
+    misuse_bad_block(block, caller, engine_lookup(block, &(struct engine_block){0}));
+    return refuse(ENOMEM);
+}
+
+static RXP_NOINLINE void *realloc_for(void *block, size_t size, const void *caller) {
     if (block == NULL)
         return dropin_alloc_inline(size, caller);
     if (size == 0) {
@@ -122,10 +276,8 @@ static void *realloc_for(void *block, size_t size, const void *caller) {
     if (size > PTRDIFF_MAX)
         return refuse(ENOMEM);
     size_t held = engine_size(block);
-    if (RXP_UNLIKELY(held == 0)) {
-        misuse_bad_block(block, caller, engine_lookup(block, &(struct engine_block){0}));
-        return refuse(ENOMEM);
-    }
+    if (RXP_UNLIKELY(held == 0))
+        return realloc_unusual(block, size, caller);
     return resize_in_place(block, held, size) ? block : realloc_by_copy(block, held, size, caller);
 }
 
@@ -149,14 +301,14 @@ static bool is_power_of_two(size_t n) {
 RXP_EXPORT void *aligned_alloc(size_t alignment, size_t size) {
     if (!is_power_of_two(alignment))
         return refuse(EINVAL);
-    return dropin_alloc_aligned(alignment, size, RXP_RETURN_ADDRESS());
+    return alloc_aligned(alignment, size, HEAP_MALLOC, RXP_RETURN_ADDRESS());
 }
 
 RXP_EXPORT int posix_memalign(void **out, size_t alignment, size_t size) {
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
         return EINVAL;
     int error = errno;
-    void *block = dropin_alloc_aligned(alignment, size, RXP_RETURN_ADDRESS());
+    void *block = alloc_aligned(alignment, size, HEAP_MALLOC, RXP_RETURN_ADDRESS());
     errno = error;
     if (block == NULL)
         return ENOMEM;
@@ -171,7 +323,7 @@ static void *memalign_for(size_t alignment, size_t size, const void *caller) {
     size_t power = _Alignof(max_align_t);
     while (power < alignment)
         power <<= 1;
-    return dropin_alloc_aligned(power, size, caller);
+    return dropin_alloc_aligned(power, size, HEAP_MALLOC, caller);
 }
 
 RXP_EXPORT void *memalign(size_t alignment, size_t size) {
@@ -183,18 +335,23 @@ static size_t system_page(void) {
 }
 
 RXP_EXPORT void *valloc(size_t size) {
-    return dropin_alloc_aligned(system_page(), size, RXP_RETURN_ADDRESS());
+    return dropin_alloc_aligned(system_page(), size, HEAP_MALLOC, RXP_RETURN_ADDRESS());
 }
 
 RXP_EXPORT void *pvalloc(size_t size) {
     size_t page = system_page();
     if (size > PTRDIFF_MAX)
         return refuse(ENOMEM);
-    return dropin_alloc_aligned(page, rxp_round_up(size, page), RXP_RETURN_ADDRESS());
+    return dropin_alloc_aligned(page, rxp_round_up(size, page), HEAP_MALLOC, RXP_RETURN_ADDRESS());
 }
 
 RXP_EXPORT size_t malloc_usable_size(void *block) {
-    return block != NULL ? engine_size(block) : 0;
+    if (block == NULL)
+        return 0;
+    size_t size = RXP_UNLIKELY(dropin_checked) ? checked_size(block) : 0;
+    if (RXP_LIKELY(size == 0)) /* or a nested call's, without a record */
+        size = engine_size(block);
+    return RXP_LIKELY(size != 0 || dropin_checked) ? size : special_size(block);
 }
 
 /*

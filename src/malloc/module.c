@@ -56,19 +56,17 @@ static int walk_module(struct dl_phdr_info *info, size_t size, void *argument) {
     (void)size;
     struct walk *walk = argument;
     bool inside = false;
-    uintptr_t start = UINTPTR_MAX;
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
         uintptr_t from = info->dlpi_addr + segment->p_vaddr;
         if (segment->p_type != PT_LOAD)
             continue;
-        start = from < start ? from : start;
         inside |= walk->address - from < segment->p_memsz;
     }
     if (!inside)
         return 0;
     name_module(walk->out, info->dlpi_name);
-    walk->out->start = start & ~(uintptr_t)4095;
+    walk->out->bias = info->dlpi_addr;
     return 1;
 }
 
@@ -84,7 +82,7 @@ bool module_find(const void *address, struct module *out) {
         if (_dl_find_object((void *)(uintptr_t)address, &found) != 0)
             return name_nothing(out);
         name_module(out, found.dlfo_link_map->l_name);
-        out->start = (uintptr_t)found.dlfo_map_start;
+        out->bias = found.dlfo_link_map->l_addr;
         return true;
     }
 #endif

@@ -7,7 +7,8 @@
 struct module {
     const char *name; /* the file's base name; not terminated at name_length where a path follows */
     size_t name_length;
-    uintptr_t start; /* where the loader mapped it; 0 for memory that no module holds */
+    uintptr_t
+        bias; /* what the loader added to the file's addresses; 0 for memory that no module holds */
 };
 
 /* Learns the program's own name, before the others can tell it; more than once does no harm. */

@@ -50,15 +50,17 @@ static RXP_COLD __attribute__((noreturn)) void throw_bad_alloc(const void *calle
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
-static void *try_alloc(size_t alignment, size_t size, const void *caller) {
-    return alignment == 0 ? dropin_alloc(size, caller)
-                          : dropin_alloc_aligned(alignment, size, caller);
+static void *try_alloc(size_t alignment, size_t size, enum heap_family family, const void *caller) {
+    if (alignment != 0)
+        return dropin_alloc_aligned(alignment, size, family, caller);
+    return family == HEAP_NEW ? dropin_route.alloc_new(size, caller)
+                              : dropin_route.alloc_new_array(size, caller);
 }
 
 /* alignment 0: the default one. */
-static RXP_NOINLINE void *new_slow(size_t alignment, size_t size, const void *caller) {
+static void *new_loop(size_t alignment, size_t size, enum heap_family family, const void *caller) {
     for (;;) {
-        void *block = try_alloc(alignment, size, caller);
+        void *block = try_alloc(alignment, size, family, caller);
         if (RXP_LIKELY(block != NULL))
             return block;
         new_handler handler = current_handler(caller);
@@ -68,28 +70,34 @@ static RXP_NOINLINE void *new_slow(size_t alignment, size_t size, const void *ca
     }
 }
 
-RXP_INLINE void *new_plain(size_t size, const void *caller) {
-    if (RXP_LIKELY(dropin_one_account)) {
-        void *block = engine_alloc_fast_dense(DROPIN_KEY, size);
-        if (RXP_LIKELY(block != NULL))
-            return block;
-    }
-    return new_slow(0, size, caller);
+/* One for each family, so that the entry points need not name it. */
+static RXP_NOINLINE void *new_slow(size_t size, const void *caller) {
+    return new_loop(0, size, HEAP_NEW, caller);
 }
 
-static void *new_aligned(size_t size, size_t alignment, const void *caller) {
+static RXP_NOINLINE void *new_array_slow(size_t size, const void *caller) {
+    return new_loop(0, size, HEAP_NEW_ARRAY, caller);
+}
+
+RXP_INLINE void *new_fast(size_t size) {
+    return RXP_LIKELY(dropin_one_account) ? engine_alloc_fast_dense(DROPIN_KEY, size) : NULL;
+}
+
+static void *new_aligned(size_t size, size_t alignment, enum heap_family family,
+                         const void *caller) {
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
         throw_bad_alloc(caller);
-    return new_slow(alignment, size, caller);
+    return new_loop(alignment, size, family, caller);
 }
 
 /*
  * The forms that return NULL. What a new-handler throws must be caught, which C cannot: where one
  * is installed the runtime's own form runs the loop, over the throwing form above.
  */
-static void *new_nothrow(size_t size, const void *nothrow, const void *caller) {
+static void *new_nothrow(size_t size, const void *nothrow, enum heap_family family,
+                         const void *caller) {
     typedef void *form(size_t, const void *);
-    void *block = dropin_alloc_inline(size, caller);
+    void *block = try_alloc(0, size, family, caller);
     if (RXP_LIKELY(block != NULL) || current_handler(caller) == NULL)
         return block;
     form *next = (form *)runtime_function("_ZnwmRKSt9nothrow_t", caller);
@@ -97,11 +105,11 @@ static void *new_nothrow(size_t size, const void *nothrow, const void *caller) {
 }
 
 static void *new_aligned_nothrow(size_t size, size_t alignment, const void *nothrow,
-                                 const void *caller) {
+                                 enum heap_family family, const void *caller) {
     typedef void *form(size_t, size_t, const void *);
     if (alignment == 0 || (alignment & (alignment - 1)) != 0)
         return NULL;
-    void *block = dropin_alloc_aligned(alignment, size, caller);
+    void *block = dropin_alloc_aligned(alignment, size, family, caller);
     if (RXP_LIKELY(block != NULL) || current_handler(caller) == NULL)
         return block;
     form *next = (form *)runtime_function("_ZnwmSt11align_val_tRKSt9nothrow_t", caller);
@@ -124,71 +132,81 @@ RXP_EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignmen
                                                     const void *nothrow);
 
 void *_Znwm(size_t size) {
-    return new_plain(size, RXP_RETURN_ADDRESS());
+    void *block = new_fast(size);
+    return RXP_LIKELY(block != NULL) ? block : new_slow(size, RXP_RETURN_ADDRESS());
 }
 
 void *_Znam(size_t size) {
-    return new_plain(size, RXP_RETURN_ADDRESS());
+    void *block = new_fast(size);
+    return RXP_LIKELY(block != NULL) ? block : new_array_slow(size, RXP_RETURN_ADDRESS());
 }
 
 void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
-    return new_aligned(size, alignment, RXP_RETURN_ADDRESS());
+    return new_aligned(size, alignment, HEAP_NEW, RXP_RETURN_ADDRESS());
 }
 
 void *_ZnamSt11align_val_t(size_t size, size_t alignment) {
-    return new_aligned(size, alignment, RXP_RETURN_ADDRESS());
+    return new_aligned(size, alignment, HEAP_NEW_ARRAY, RXP_RETURN_ADDRESS());
 }
 
 void *_ZnwmRKSt9nothrow_t(size_t size, const void *nothrow) {
-    return new_nothrow(size, nothrow, RXP_RETURN_ADDRESS());
+    void *block = new_fast(size);
+    return RXP_LIKELY(block != NULL) ? block
+                                     : new_nothrow(size, nothrow, HEAP_NEW, RXP_RETURN_ADDRESS());
 }
 
 void *_ZnamRKSt9nothrow_t(size_t size, const void *nothrow) {
-    return new_nothrow(size, nothrow, RXP_RETURN_ADDRESS());
+    void *block = new_fast(size);
+    return RXP_LIKELY(block != NULL)
+               ? block
+               : new_nothrow(size, nothrow, HEAP_NEW_ARRAY, RXP_RETURN_ADDRESS());
 }
 
 void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow) {
-    return new_aligned_nothrow(size, alignment, nothrow, RXP_RETURN_ADDRESS());
+    return new_aligned_nothrow(size, alignment, nothrow, HEAP_NEW, RXP_RETURN_ADDRESS());
 }
 
 void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *nothrow) {
-    return new_aligned_nothrow(size, alignment, nothrow, RXP_RETURN_ADDRESS());
+    return new_aligned_nothrow(size, alignment, nothrow, HEAP_NEW_ARRAY, RXP_RETURN_ADDRESS());
 }
 
 /*
  * Every form of delete is free: the size and the alignment are the block's own. One macro for each
- * number of parameters.
+ * number of parameters; `slow` is the family's.
  */
-#define DELETE_1(mangled)                                                                          \
+#define DELETE_BODY(slow)                                                                          \
+    if (RXP_UNLIKELY(!engine_free_fast(block, 0)))                                                 \
+    slow(block, RXP_RETURN_ADDRESS())
+#define DELETE_1(mangled, slow)                                                                    \
     RXP_EXPORT void mangled(void *block);                                                          \
     void mangled(void *block) {                                                                    \
-        dropin_free_inline(block, RXP_RETURN_ADDRESS());                                           \
+        DELETE_BODY(slow);                                                                         \
     }
-#define DELETE_2(mangled, second)                                                                  \
+#define DELETE_2(mangled, slow, second)                                                            \
     RXP_EXPORT void mangled(void *block, second b);                                                \
     void mangled(void *block, second b) {                                                          \
         (void)b;                                                                                   \
-        dropin_free_inline(block, RXP_RETURN_ADDRESS());                                           \
+        DELETE_BODY(slow);                                                                         \
     }
-#define DELETE_3(mangled, second, third)                                                           \
+#define DELETE_3(mangled, slow, second, third)                                                     \
     RXP_EXPORT void mangled(void *block, second b, third c);                                       \
     void mangled(void *block, second b, third c) {                                                 \
         (void)b;                                                                                   \
         (void)c;                                                                                   \
-        dropin_free_inline(block, RXP_RETURN_ADDRESS());                                           \
+        DELETE_BODY(slow);                                                                         \
     }
 
 typedef const void *nothrow_t;
 
-DELETE_1(_ZdlPv)
-DELETE_1(_ZdaPv)
-DELETE_2(_ZdlPvm, size_t)
-DELETE_2(_ZdaPvm, size_t)
-DELETE_2(_ZdlPvSt11align_val_t, size_t)
-DELETE_2(_ZdaPvSt11align_val_t, size_t)
-DELETE_2(_ZdlPvRKSt9nothrow_t, nothrow_t)
-DELETE_2(_ZdaPvRKSt9nothrow_t, nothrow_t)
-DELETE_3(_ZdlPvmSt11align_val_t, size_t, size_t)
-DELETE_3(_ZdaPvmSt11align_val_t, size_t, size_t)
-DELETE_3(_ZdlPvSt11align_val_tRKSt9nothrow_t, size_t, nothrow_t)
-DELETE_3(_ZdaPvSt11align_val_tRKSt9nothrow_t, size_t, nothrow_t)
+DELETE_1(_ZdlPv, dropin_route.free_new)
+DELETE_1(_ZdaPv, dropin_route.free_new_array)
+DELETE_2(_ZdlPvm, dropin_route.free_new, size_t)
+DELETE_2(_ZdaPvm, dropin_route.free_new_array, size_t)
+DELETE_2(_ZdlPvSt11align_val_t, dropin_route.free_new, size_t)
+DELETE_2(_ZdaPvSt11align_val_t, dropin_route.free_new_array, size_t)
+DELETE_2(_ZdlPvRKSt9nothrow_t, dropin_route.free_new, nothrow_t)
+DELETE_2(_ZdaPvRKSt9nothrow_t, dropin_route.free_new_array, nothrow_t)
+DELETE_3(_ZdlPvmSt11align_val_t, dropin_route.free_new, size_t, size_t)
+DELETE_3(_ZdaPvmSt11align_val_t, dropin_route.free_new_array, size_t, size_t)
+DELETE_3(_ZdlPvSt11align_val_tRKSt9nothrow_t, dropin_route.free_new, size_t, nothrow_t)
+DELETE_3(_ZdaPvSt11align_val_tRKSt9nothrow_t, dropin_route.free_new_array, size_t, nothrow_t)

@@ -2,13 +2,18 @@
  * plat.h on Linux.
  */
 #define _GNU_SOURCE
+#include "plat/linux_proc.h"
+#include "plat/linux_scan.h"
 #include "plat/plat.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,6 +26,48 @@
 /* --- address space --------------------------------------------------------------------------- */
 
 #define PAGE ((size_t)4096)
+#define RESERVATIONS_MAX 128u /* ranges of the pool, and a few more */
+
+/*
+ * What is reserved now, for linux_reservation: no search for references looks into it. Entered without
+ * a lock, since a search stops threads anywhere; one that finds no room here is searched in vain.
+ */
+static struct {
+    _Atomic uintptr_t start; /* 0 unused, 1 being entered */
+    uintptr_t end;
+} reserved[RESERVATIONS_MAX];
+
+static void enter_reservation(uintptr_t start, size_t size) {
+    for (unsigned i = 0; i < RESERVATIONS_MAX; i++) {
+        uintptr_t unused = 0;
+        if (!atomic_compare_exchange_strong(&reserved[i].start, &unused, 1))
+            continue;
+        reserved[i].end = start + size;
+        atomic_store_explicit(&reserved[i].start, start, memory_order_release);
+        return;
+    }
+}
+
+static void leave_reservation(uintptr_t start) {
+    for (unsigned i = 0; i < RESERVATIONS_MAX; i++) {
+        uintptr_t expected = start;
+        if (atomic_compare_exchange_strong(&reserved[i].start, &expected, 0))
+            return;
+    }
+}
+
+bool linux_reservation(uintptr_t from, uintptr_t *start, uintptr_t *end) {
+    bool found = false;
+    for (unsigned i = 0; i < RESERVATIONS_MAX; i++) {
+        uintptr_t at = atomic_load_explicit(&reserved[i].start, memory_order_acquire);
+        if (at <= 1 || reserved[i].end <= from || (found && at >= *start))
+            continue;
+        *start = at;
+        *end = reserved[i].end;
+        found = true;
+    }
+    return found;
+}
 
 void *plat_reserve(size_t size, size_t align) {
     size_t whole = size + 2 * align;
@@ -38,6 +85,7 @@ void *plat_reserve(size_t size, size_t align) {
     if (end < map + whole)
         munmap(end, (size_t)(map + whole - end));
     madvise(base - PAGE, size + 2 * PAGE, MADV_DONTDUMP);
+    enter_reservation((uintptr_t)base, size);
     return base;
 }
 
@@ -48,28 +96,34 @@ bool plat_commit(void *address, size_t size) {
     return true;
 }
 
-void plat_purge(void *address, size_t size) {
+bool plat_purge(void *address, size_t size) {
     /* Refused for locked memory (mlockall): its pages stay, and must read as zero all the same. */
     if (madvise(address, size, MADV_DONTNEED) != 0)
         __builtin_memset(address, 0, size);
+    return true;
 }
 
 void plat_release(void *address, size_t size) {
+    leave_reservation((uintptr_t)address);
     munmap((char *)address - PAGE, size + 2 * PAGE);
 }
 
-/* The first number of /proc/self/statm: pages mapped. */
-static size_t mapped_bytes(void) {
-    char text[64];
-    size_t pages = 0;
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+size_t linux_number_in(const char *path) {
+    char text[32];
+    size_t number = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
 
     for (ssize_t i = 0; i < n && text[i] >= '0' && text[i] <= '9'; i++)
-        pages = pages * 10 + (size_t)(text[i] - '0');
+        number = number * 10 + (size_t)(text[i] - '0');
     if (fd >= 0)
         close(fd);
-    return pages * PAGE;
+    return number;
+}
+
+/* The first number of statm: pages mapped. */
+static size_t mapped_bytes(void) {
+    return linux_number_in("/proc/self/statm") * PAGE;
 }
 
 size_t plat_address_space_left(void) {
@@ -121,33 +175,58 @@ uint32_t plat_thread_id(void) {
     return own_id;
 }
 
-static void forget_own_id(void) {
-    own_id = 0;
-}
-
-static pthread_key_t exit_key;
-static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
-static bool exit_key_made;
-static __thread void (*exit_hook)(void *) __attribute__((tls_model("initial-exec")));
+/* One key for each hook; they are few, and never given back. */
+static struct {
+    struct plat_lock lock;
+    unsigned count;
+    void (*hook[PLAT_EXIT_HOOKS])(void *);
+    pthread_key_t key[PLAT_EXIT_HOOKS];
+} exits;
 
 /* Other keys' destructors may still run after ours and free blocks; thread-local destructors of C++ ran before. */
-static void run_exit_hook(void *argument) {
-    exit_hook(argument);
-}
-
-static void make_exit_key(void) {
-    exit_key_made = pthread_key_create(&exit_key, run_exit_hook) == 0;
-}
-
 bool plat_at_thread_exit(void (*hook)(void *), void *argument) {
-    exit_hook = hook;
-    pthread_once(&exit_once, make_exit_key);
-    return exit_key_made && pthread_setspecific(exit_key, argument) == 0;
+    unsigned i = 0;
+    plat_lock_acquire(&exits.lock);
+    while (i < exits.count && exits.hook[i] != hook)
+        i++;
+    if (i == exits.count && i < PLAT_EXIT_HOOKS && pthread_key_create(&exits.key[i], hook) == 0) {
+        exits.hook[i] = hook;
+        exits.count++;
+    }
+    bool known = i < exits.count;
+    plat_lock_release(&exits.lock);
+    return known && pthread_setspecific(exits.key[i], argument) == 0;
 }
 
+bool plat_barrier(void) {
+    static _Atomic bool registered;
+    int saved = errno;
+    if (!registered)
+        registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+    bool done = registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    errno = saved;
+    return done;
+}
+
+static void fork_prepare(void) {
+    plat_lock_acquire(&exits.lock);
+}
+
+static void fork_parent(void) {
+    plat_lock_release(&exits.lock);
+}
+
+static void fork_child(void) {
+    own_id = 0;
+    plat_lock_release(&exits.lock);
+}
+
+/* Ours are registered with the first: they are the last to be called before a fork, and the first after it. */
 bool plat_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
-    return pthread_atfork(NULL, NULL, forget_own_id) == 0 &&
-           pthread_atfork(prepare, parent, child) == 0;
+    static bool ours;
+    if (!ours)
+        ours = pthread_atfork(fork_prepare, fork_parent, fork_child) == 0;
+    return ours && pthread_atfork(prepare, parent, child) == 0;
 }
 
 void plat_yield(void) {
@@ -166,6 +245,18 @@ uint64_t plat_clock_ms(void) {
 
 const char *plat_options(void) {
     return secure_getenv("RXPOOL_OPTIONS");
+}
+
+bool plat_configure(const char *spec) {
+    (void)spec;
+    return false;
+}
+
+size_t plat_report_take(char *out, size_t size, uint32_t *dropped) {
+    (void)out;
+    (void)size;
+    *dropped = 0;
+    return 0;
 }
 
 void plat_report(const char *file, const char *text, size_t length) {
@@ -195,6 +286,10 @@ void plat_stop(uint32_t code, const uint64_t parameter[4]) {
     abort();
 }
 
+void plat_break(void) {
+    raise(SIGTRAP);
+}
+
 bool plat_read_memory(const void *address, void *out, size_t size) {
     struct iovec to = {out, size}, from = {(void *)(uintptr_t)address, size};
     int saved = errno;
@@ -209,4 +304,8 @@ void plat_allow_readers(bool any_of_user) {
     /* Only the Yama module knows the call; where it is not there, nothing stands in a reader's way. */
     prctl(PR_SET_PTRACER, any_of_user ? PR_SET_PTRACER_ANY : (unsigned long)getppid(), 0, 0, 0);
     errno = saved;
+}
+
+bool plat_pool_is_guarded(void) {
+    return false;
 }

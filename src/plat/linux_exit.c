@@ -4,7 +4,7 @@
  */
 #include "plat/plat.h"
 
-#define HOOKS_MAX 4u
+#define HOOKS_MAX 8u
 
 static void (*hooks[HOOKS_MAX])(void);
 static struct plat_lock hooks_lock;

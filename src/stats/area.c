@@ -1,8 +1,6 @@
-#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "stats/memory.h"
 
@@ -14,13 +12,13 @@ bool area_reserve(struct area *a, size_t size) {
         return true;
     if (want < a->size * 2)
         want = a->size * 2;
-    start = mmap(NULL, want, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (start == MAP_FAILED)
+    start = area_map(want);
+    if (start == NULL)
         return false;
     /* Copied, for ThreadSanitizer does not follow mremap: it would take an ended thread's stack for a race. */
     if (a->start != NULL) {
         memcpy(start, a->start, a->size);
-        munmap(a->start, a->size);
+        area_unmap(a->start, a->size);
     }
     *a = (struct area){start, want};
     return true;
@@ -33,7 +31,7 @@ bool area_renew(struct area *a, size_t size) {
 
 void area_release(struct area *a) {
     if (a->start != NULL)
-        munmap(a->start, a->size);
+        area_unmap(a->start, a->size);
     *a = (struct area){0};
 }
 

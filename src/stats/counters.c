@@ -1,23 +1,27 @@
 /*
- * What accounts did on mixed slabs and in spans: the counters of every heap and of threads without
- * one.
+ * What accounts did on mixed slabs and in spans: the counters and flows of every heap, and the counters of threads
+ * without one.
  */
 #include "stats/reader.h"
 
 enum pass_kind { PASS_FREES, PASS_ALLOCS };
 
-struct chunk {
-    struct counters counters[CHUNK_ACCOUNTS];
+#define AT_ONCE 256u
+#define CARRY_TRIES 200
+
+/* The same accounts' counters and flows, between two looks at what their heap is carrying. */
+struct stretch {
+    struct heap_public before, after;
+    struct counters counters[AT_ONCE];
+    struct flow flows[AT_ONCE];
 };
 
 /*
- * Frees pass: frees and bytes_out; allocs pass: allocs and bytes_in. `first` is the chunk's first
- * account.
+ * Frees pass: frees and bytes_out; allocs pass: allocs and bytes_in. `first` is the first one's account.
  */
-static void chunk_add(struct rxpool_stats *s, enum pass_kind kind, const struct chunk *chunk,
-                      uint32_t first) {
-    for (uint32_t i = 0; i < CHUNK_ACCOUNTS && first + i < s->root.account_high; i++) {
-        const struct counters *c = &chunk->counters[i];
+static void counters_add(struct rxpool_stats *s, enum pass_kind kind, const struct counters *c,
+                         uint32_t first, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++, c++) {
         struct tally *t = stats_tally(s, first + i);
         if (kind == PASS_FREES) {
             t->frees += c->frees;
@@ -29,28 +33,80 @@ static void chunk_add(struct rxpool_stats *s, enum pass_kind kind, const struct 
     }
 }
 
-static enum rxpool_stats_status chunk_read(struct rxpool_stats *s, enum pass_kind kind,
-                                           uint64_t address, uint32_t first,
-                                           struct rxpool_stats_error *error) {
-    struct chunk chunk;
-    uint32_t left = s->root.account_high - first;
-    uint32_t count = left < CHUNK_ACCOUNTS ? left : CHUNK_ACCOUNTS;
+static void flows_add(struct rxpool_stats *s, enum pass_kind kind, const struct flow *f,
+                      uint32_t first, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++, f++) {
+        struct tally *t = stats_tally(s, first + i);
+        if (kind == PASS_FREES) {
+            t->frees += FLOW_BLOCKS(f->out);
+            t->bytes_out += FLOW_BYTES(f->out);
+        } else {
+            t->allocs += FLOW_BLOCKS(f->in);
+            t->bytes_in += FLOW_BYTES(f->in);
+        }
+    }
+}
 
-    if (!memory_read(&s->memory, address, &chunk, count * sizeof(chunk.counters[0])))
-        return stats_unreadable(s, "counters", address, error);
-    chunk_add(s, kind, &chunk, first);
+/* Those of threads without a heap. */
+static enum rxpool_stats_status shared_read(struct rxpool_stats *s, enum pass_kind kind,
+                                            struct rxpool_stats_error *error) {
+    struct counters counters[AT_ONCE];
+
+    for (uint32_t first = 0; first < s->root.account_high; first += AT_ONCE) {
+        uint32_t left = s->root.account_high - first, count = left < AT_ONCE ? left : AT_ONCE;
+        uint64_t at = s->root.shared_counters + first * sizeof(counters[0]);
+        if (!memory_read(&s->memory, at, counters, count * sizeof(counters[0])))
+            return stats_unreadable(s, "counters", at, error);
+        counters_add(s, kind, counters, first, count);
+    }
     return RXPOOL_STATS_OK;
 }
 
+static bool carried_meanwhile(const struct stretch *p) {
+    return p->before.carries != p->after.carries || p->before.carrying != 0 ||
+           p->after.carrying != 0;
+}
+
+/*
+ * One stretch of a heap's accounts, again where a flow was carried meanwhile, which is once in millions of blocks. Frozen
+ * that way, the account is torn.
+ */
+static enum rxpool_stats_status stretch_read(struct rxpool_stats *s, uint64_t address,
+                                             struct stretch *p, uint32_t first, uint32_t count,
+                                             struct rxpool_stats_error *error) {
+    uint64_t counters = p->before.counters + first * sizeof(p->counters[0]);
+    uint64_t flows = p->before.flows + first * sizeof(p->flows[0]);
+    const struct piece pieces[] = {{address, &p->before, sizeof(p->before)},
+                                   {counters, p->counters, count * sizeof(p->counters[0])},
+                                   {flows, p->flows, count * sizeof(p->flows[0])},
+                                   {address, &p->after, sizeof(p->after)}};
+    int tries = s->memory.frozen ? 1 : CARRY_TRIES;
+
+    do {
+        if (!s->memory.read(&s->memory, pieces, RXP_COUNT(pieces)))
+            return stats_unreadable(s, "counters", counters, error);
+    } while (carried_meanwhile(p) && --tries > 0);
+    if (carried_meanwhile(p) && p->before.carrying - first < count)
+        stats_tally(s, p->before.carrying)->torn = true;
+    return RXPOOL_STATS_OK;
+}
+
+/* A heap's accounts that the root knows. */
 static enum rxpool_stats_status heap_read(struct rxpool_stats *s, enum pass_kind kind,
-                                          const struct heap_public *heap,
+                                          uint64_t address, const struct heap_public *heap,
                                           struct rxpool_stats_error *error) {
-    for (uint32_t first = 0; first < s->root.account_high; first += CHUNK_ACCOUNTS) {
-        uint64_t address = heap->chunk[first / CHUNK_ACCOUNTS];
-        enum rxpool_stats_status status =
-            address == 0 ? RXPOOL_STATS_OK : chunk_read(s, kind, address, first, error);
+    struct stretch p = {.before = *heap};
+    uint32_t high = heap->counters_high;
+
+    if (high > s->root.account_high)
+        high = s->root.account_high;
+    for (uint32_t first = 0; first < high; first += AT_ONCE) {
+        uint32_t left = high - first, count = left < AT_ONCE ? left : AT_ONCE;
+        enum rxpool_stats_status status = stretch_read(s, address, &p, first, count, error);
         if (status != RXPOOL_STATS_OK)
             return status;
+        counters_add(s, kind, p.counters, first, count);
+        flows_add(s, kind, p.flows, first, count);
     }
     return RXPOOL_STATS_OK;
 }
@@ -75,7 +131,7 @@ static enum rxpool_stats_status heaps_read(struct rxpool_stats *s, enum pass_kin
                 (unsigned long long)address, last_id);
         last_id = heap.id;
         s->summary.heaps++;
-        enum rxpool_stats_status status = heap_read(s, kind, &heap, error);
+        enum rxpool_stats_status status = heap_read(s, kind, address, &heap, error);
         if (status != RXPOOL_STATS_OK)
             return status;
     }
@@ -84,13 +140,8 @@ static enum rxpool_stats_status heaps_read(struct rxpool_stats *s, enum pass_kin
 
 static enum rxpool_stats_status counters_pass(struct rxpool_stats *s, enum pass_kind kind,
                                               struct rxpool_stats_error *error) {
-    for (uint32_t first = 0; first < s->root.account_high; first += CHUNK_ACCOUNTS) {
-        enum rxpool_stats_status status = chunk_read(
-            s, kind, s->root.shared_counters + first * sizeof(struct counters), first, error);
-        if (status != RXPOOL_STATS_OK)
-            return status;
-    }
-    return heaps_read(s, kind, error);
+    enum rxpool_stats_status status = shared_read(s, kind, error);
+    return status != RXPOOL_STATS_OK ? status : heaps_read(s, kind, error);
 }
 
 enum rxpool_stats_status scan_counters(struct rxpool_stats *s, struct rxpool_stats_error *error) {

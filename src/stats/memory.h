@@ -24,6 +24,10 @@ bool area_reserve(struct area *a, size_t size);
 bool area_renew(struct area *a, size_t size);
 void area_release(struct area *a);
 
+/* The system's part: `size` zero bytes (a multiple of 64 KiB) or NULL; and back again, with the same size. */
+void *area_map(size_t size);
+void area_unmap(void *start, size_t size);
+
 struct piece {
     uint64_t address;
     void *out;
@@ -47,6 +51,7 @@ struct memory {
     /* False once the target is no more. */
     bool (*alive)(struct memory *m);
     void (*close)(struct memory *m);
+    void *process; /* Windows: its handle */
     /* Of a core file. */
     int fd;
     struct area headers; /* its program headers */

@@ -4,7 +4,7 @@
  *   root          where everything is, and how far it is used
  *   slabs         allocs, frees and pushes of each own slab, copied together
  *   settle        the accounts' retired figures, and which of those slabs they include by now
- *   counters      of all heaps: first all frees and bytes_out, then all allocs and bytes_in
+ *   counters      and flows of all heaps: first all frees and bytes_out, then all allocs and bytes_in
  *   rows          accounts of one tag, pool type and site become one row
  *
  * A block on an own slab is counted in and out on that slab, so each slab's figures are taken in
@@ -20,6 +20,7 @@
  *     figures, which were read in that window, and counts only there. A slab that came and went
  *     meanwhile is in them too. So nothing counts twice, and nothing that lived when the read began
  *     is missing. A fold adds as many frees as allocs.
+ *   - A heap's counters and flows are read together, again where a flow was carried meanwhile.
  *   - Windows are tried a bounded number of times; then the account is torn. In a core once.
  */
 #ifndef RXPOOL_STATS_READER_H

@@ -114,14 +114,18 @@ enum rxpool_stats_status scan_slabs(struct rxpool_stats *s, struct rxpool_stats_
 
 /* --- settling ------------------------------------------------------------------------------- */
 
-/* `before` was read ahead of the generations and `after` behind them. */
+/*
+ * `before` was read ahead of the generations and `after` behind them, each from its first byte on. So
+ * where no fold lies between before's fold_end and after's fold_begin, what `before` says behind its
+ * fold_end is of one moment; of `after` that is not known, whose figures were read last.
+ */
 static bool no_fold_between(const struct account *before, const struct account *after) {
     return before->fold_end == after->fold_begin;
 }
 
 /*
  * Sums one account, from its slabs' generations (indexed as the seen slabs) and the account as it
- * was behind them.
+ * was ahead of them.
  */
 static void settle_account(struct rxpool_stats *s, uint32_t id, const struct account *a,
                            const uint32_t *generations) {
@@ -172,7 +176,7 @@ static enum rxpool_stats_status settle_one(struct rxpool_stats *s, uint32_t id,
             return stats_unreadable(s, "an account", s->root.accounts, error);
     if (!no_fold_between(&edges[0], &edges[1]))
         stats_tally(s, id)->torn = true;
-    settle_account(s, id, &edges[1], generations);
+    settle_account(s, id, &edges[0], generations);
     return RXPOOL_STATS_OK;
 }
 

@@ -53,7 +53,7 @@ static void name_column(struct text *t, const char *name, uint32_t line) {
 }
 
 void table_row(struct text *t, const struct rxpool_stats *stats, const struct rxpool_stats_row *row,
-               const char *driver) {
+               const char *shown) {
     char tag[20];
     struct text tag_text;
 
@@ -63,12 +63,12 @@ void table_row(struct text *t, const struct rxpool_stats *stats, const struct rx
     left_column(t, tag, 4);
     text_string(t, row->flags & RXPOOL_STATS_PAGED ? " Paged" : " Nonp ");
     figures(t, row, rxpool_stats_summary(stats)->checked);
-    if (row->name != 0)
-        name_column(t, rxpool_stats_name(stats, row->name), row->line);
-    else if (row->flags & RXPOOL_STATS_OVERFLOW)
+    if (row->flags & RXPOOL_STATS_OVERFLOW && row->name == 0)
         name_column(t, "(more tags than can be kept apart)", 0);
-    else if (driver != NULL)
-        name_column(t, driver, 0);
+    else if (shown != NULL)
+        name_column(t, shown, 0);
+    else if (row->name != 0)
+        name_column(t, rxpool_stats_name(stats, row->name), row->line);
     text_char(t, '\n');
 }
 

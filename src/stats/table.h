@@ -15,9 +15,9 @@
  * without headers and guards.
  */
 void table_header(struct text *t, const struct rxpool_stats_summary *summary);
-/* `driver` stands in the last column where the row has no name of its own; NULL for none. */
+/* `shown` stands in the last column; NULL for the name that the row has. */
 void table_row(struct text *t, const struct rxpool_stats *stats, const struct rxpool_stats_row *row,
-               const char *driver);
+               const char *shown);
 /* Sums over all rows. */
 void table_total(struct text *t, const struct rxpool_stats *stats);
 

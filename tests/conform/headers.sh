@@ -14,9 +14,10 @@ check() { # COMPILER LANGUAGE STANDARD FLAG FILE
     count=$((count + 1))
 }
 
-for header in ntdef.h ntstatus.h wdm.h lookaside.h ntddk.h ntifs.h ntrxdef.h; do
+for header in ntdef.h ntstatus.h wdm.h lookaside.h ntddk.h ntifs.h ntrxdef.h rxpool_override.h; do
     case $header in
     ntrxdef.h) builds='-UDBG -DDBG=0 -DDBG=1 -DRXPOOL_CHECKED=1 -DRXPOOL_USE_POOL2' ;;
+    rxpool_override.h) builds='-UDBG -DDBG=1 -DRXPOOL_CHECKED=1' ;;
     *) builds='-UDBG -DDBG=1' ;;
     esac
     for build in $builds; do

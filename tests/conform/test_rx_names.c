@@ -90,8 +90,19 @@ static void unused_arguments(void **state) {
     _RxFreePool(ExAllocatePool(PagedPool, 8), evaluated++, evaluated++);
     assert_int_equal(evaluated, 0);
     assert_int_equal(RxCheckAllMemoryBlocks(), 0);
+    assert_false(RxPoolConfigure((PCSZ)(ULONG_PTR)++evaluated));
+    assert_int_equal(RxPoolReadReports(NULL, (SIZE_T)++evaluated, NULL), 0);
     assert_int_equal(RxPoolUnload(), 0);
+    assert_int_equal(RxPoolScan(), 0);
+    assert_int_equal(RxPoolMark(), 0);
+    assert_int_equal(RxPoolLeaksSince((ULONG)++evaluated), 0);
+    assert_int_equal(evaluated, 0);
 #else
+    ULONG dropped = 1;
+    assert_false(RxPoolConfigure("on_error=log")); /* options are the user's */
+    assert_int_equal(RxPoolReadReports(&dropped, sizeof(dropped), &dropped), 0);
+    assert_int_equal(dropped, 0);
+    assert_int_equal(RxPoolMark(), 1);
     assert_int_equal(RxCheckAllMemoryBlocks(), 0);
 #endif
 }

@@ -1,4 +1,6 @@
 /* Random operations against a model, under few and many tags, and what happens when accounts run out. */
+#include <pthread.h>
+
 #include "engine_test.h"
 
 #define TAGS 10000u
@@ -56,7 +58,9 @@ static void give(struct block *b, uint64_t r) {
     check_fill(b);
     model[b->tag].frees++;
     model[b->tag].bytes -= engine_size(b->at);
-    assert_int_equal(engine_free(b->at, r % 2 ? test_tag(b->tag) : 0), ENGINE_OK);
+    uint32_t tag = r % 2 ? test_tag(b->tag) : 0;
+    assert_int_equal(r & 0xF00 ? pool_free_by_all_paths(b->at, tag) : engine_free(b->at, tag),
+                     ENGINE_OK);
     b->at = NULL;
 }
 
@@ -67,9 +71,11 @@ static void take(struct block *b, uint32_t tags, uint64_t *seed) {
     b->size = random_size(seed);
     if (r % 50 == 0)
         b->at = engine_alloc_aligned(test_key(b->tag), b->size, (size_t)16 << r / 50 % 9, 0);
-    else
+    else if (r % 5 == 0)
         b->at = engine_alloc(test_key(b->tag), test_key(b->tag), b->size,
-                             r % 5 == 0 ? ENGINE_NO_INSTALL : 0);
+                             r % 15 == 0 ? ENGINE_NO_INSTALL : 0);
+    else
+        b->at = pool_alloc_by_all_paths(test_key(b->tag), b->size);
     assert_non_null(b->at);
     model[b->tag].allocs++;
     model[b->tag].bytes += engine_size(b->at);
@@ -151,6 +157,32 @@ static void many_tags_cost_a_quarter_more_at_most(void **state) {
 }
 
 /* The last test of its process: accounts never go. */
+static unsigned first_on_own, second_on_mixed, sizes; /* one block of each size */
+
+static void *first_and_second(void *unused) {
+    for (size_t size = 16; size <= SLAB_BLOCK_MAX; size *= 2, sizes++) {
+        void *first = pool_alloc_by_all_paths(test_key(0), size);
+        void *second = pool_alloc_by_all_paths(test_key(1), size);
+        first_on_own += fast_slab(first)->kind == SLAB_OWN;
+        second_on_mixed += fast_slab(second)->kind == SLAB_MIXED;
+        engine_free(first, 0);
+        engine_free(second, 0);
+    }
+    return unused;
+}
+
+/* In a thread of its own, and so on a heap that nobody has used. */
+static void a_heaps_first_account_shares_no_slab(void **state) {
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, first_and_second, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(first_on_own, sizes);
+    assert_int_equal(second_on_mixed, sizes);
+    pool_walk();
+}
+
 static void further_accounts_share_one(void **state) {
     static void *held[70000];
     struct rxpool_stats *stats;
@@ -183,6 +215,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals_agree_with_the_model),
         cmocka_unit_test(many_tags_cost_a_quarter_more_at_most),
+        cmocka_unit_test(a_heaps_first_account_shares_no_slab),
         cmocka_unit_test(further_accounts_share_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "ex/cold.h"
 #include "ex/engine.h"
 #include "rxpool/stats.h"
 
@@ -29,6 +30,28 @@ static inline uint32_t test_tag(uint32_t n) {
 
 static inline uint64_t test_key(uint32_t n) {
     return ACCOUNT_KEY(test_tag(n), n % 2 ? ACCOUNT_PAGED : 0, 0);
+}
+
+/* As the exported functions go: each path when the one before it has missed. */
+static inline void *pool_alloc_by_all_paths(uint64_t key, size_t size) {
+    const struct table_entry *e = fast_entry(key);
+    void *block = fast_alloc(e, key, size, LAYOUT_POOL);
+
+    if (block == NULL)
+        block = cold_alloc(e, key, size, LAYOUT_POOL);
+    if (block == NULL)
+        block = engine_alloc_known(key, size, LAYOUT_POOL);
+    return block != NULL ? block : engine_alloc(key, key, size, 0);
+}
+
+static inline enum engine_verdict pool_free_by_all_paths(void *block, uint32_t tag) {
+    struct slab *slab = fast_slab(block);
+    uint32_t owner = STATE_LOAD(&slab->owner);
+
+    return fast_free(slab, owner, block, tag) || cold_free(slab, owner, block, tag) ||
+                   cold_push(slab, block, tag)
+               ? ENGINE_OK
+               : engine_free(block, tag);
 }
 
 static inline void *pool_alloc(uint64_t key, size_t size) {

@@ -7,10 +7,12 @@
 /* An account whose every class has slabs of its own: more of each than any promotion asks for. */
 static void make_warm(uint64_t key, size_t size) {
     void *block[200];
-    for (unsigned i = 0; i < 200; i++)
-        assert_non_null(block[i] = pool_alloc(key, size));
-    for (unsigned i = 0; i < 200; i++)
-        pool_free(block[i]);
+    for (unsigned round = 0; round < 10; round++) {
+        for (unsigned i = 0; i < 200; i++)
+            assert_non_null(block[i] = pool_alloc(key, size));
+        for (unsigned i = 0; i < 200; i++)
+            pool_free(block[i]);
+    }
 }
 
 static void check_page_rule(const void *block, size_t size) {

@@ -112,12 +112,14 @@ static void allocate_here_and_free_there_does_not_grow(void **state) {
 /* --- fork -------------------------------------------------------------------------------------- */
 
 static _Atomic bool stop;
+static pthread_barrier_t running;
 static void *shared_block[64];
 
 static void *churn(void *argument) {
     void *mine[200] = {0};
     uint64_t seed = (uintptr_t)argument + 1;
 
+    pthread_barrier_wait(&running);
     shared_block[(uintptr_t)argument] = pool_alloc(test_key(30), 100);
     while (!atomic_load(&stop)) {
         uint64_t r = test_random(&seed);
@@ -170,8 +172,11 @@ static void a_child_goes_on_alone(void **state) {
     print_message("skipped: TSan takes no new threads in a child of a program with threads\n");
     skip();
 #endif
+    pthread_barrier_init(&running, NULL, 4);
     for (uintptr_t i = 0; i < 3; i++)
         assert_int_equal(pthread_create(&thread[i], NULL, churn, (void *)i), 0);
+    /* A starting thread allocates in libc and the sanitizer, whose locks a fork may leave taken. */
+    pthread_barrier_wait(&running);
     for (unsigned i = 0; i < 60; i++) {
         int status;
         pid_t pid = fork();

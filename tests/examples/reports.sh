@@ -21,8 +21,8 @@ case $1 in
 leak)
     [ "$status" = 0 ] || fail "status $status"
     says '^leaks: 2$'
-    says '^leak: 1 block, 100 bytes tag Leak type Paged allocated at .*leak\.c:8$'
-    says '^leak: 1 block, 12288 bytes tag Leak type Nonp allocated at .*leak\.c:9$'
+    says '^(lost|held): 1 block, 100 bytes tag Leak type Paged allocated at .*leak\.c:8$'
+    says '^(lost|held): 1 block, 12288 bytes tag Leak type Nonp allocated at .*leak\.c:9$'
     if grep -q 'tag good' "$output"; then fail "a freed block is reported as leaked"; fi
     ;;
 hello)

@@ -54,7 +54,7 @@ readme_example() {
     RXPOOL_OPTIONS=report=$work/report "$work/example" && { echo "it did not stop"; return 1; }
     awk '/^\*\*\* STOP/ { on = 1 } /^```$/ { on = 0 } on' "$source/../../README.md" >"$work/promised"
     for file in promised report; do
-        sed 's/0[xX][0-9a-fA-F]\{8,\}/ADDRESS/g; s/thread [0-9]*, [0-9]* ms/THREAD/' "$work/$file" >"$work/$file.plain"
+        sed 's/0[xX][0-9a-fA-F]\{8,\}/ADDRESS/g; s/thread [0-9]*/THREAD/; s/[0-9]* ms ago/TIME/' "$work/$file" >"$work/$file.plain"
     done
     diff "$work/promised.plain" "$work/report.plain"
 }

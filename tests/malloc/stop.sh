@@ -20,8 +20,7 @@ case $report in
 esac
 case $report in *"
 what: free of an address that is "*"
-called from: 0x"*"
-module: malloc_program_misuse+0x"*) ;;
+called from: /"*"/malloc_program_misuse+0x"*) ;;
 *) fail "the report does not say what happened, or where" ;;
 esac
 case $report in *"went on"*) fail "went on after the stop" ;; esac

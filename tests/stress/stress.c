@@ -5,19 +5,17 @@
  * Every worker keeps the truth about what it did, tag by tag. At each pause (every thread at a barrier) the
  * pool table must agree with the sum of those to the unit, and engine_walk must find nothing.
  */
-#include <argp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "ex/cold.h"
 #include "ex/engine.h"
-#include "ex/fast.h"
 #include "rxpool/stats.h"
+#include "stress.h"
 
-#define THREADS_MOST 64u
 #define TAGS_MOST 16384u
 #define QUEUE 256u
 #define LATE_ROUNDS 3 /* of destructors: the engine's own has run by the last */
@@ -47,12 +45,7 @@ struct place {
     unsigned queued;
 };
 
-static struct {
-    unsigned threads, seconds, hold, phases;
-    unsigned tags[8];
-    uint64_t seed;
-    const char *stop_file;
-} option = {
+struct stress_options option = {
     .threads = 4, .seconds = 6, .hold = 2000, .phases = 3, .tags = {1, 100, 10000}, .seed = 1};
 
 static struct place places[THREADS_MOST];
@@ -137,7 +130,12 @@ static uint64_t release(const struct block *b) {
     if (!payload(b, false))
         FAIL("the payload of %p, %u bytes, changed", (void *)b->at, b->size);
     uint32_t tag = b->size % 2 ? tag_of(b->tag) : 0;
-    verdict = engine_free_fast(b->at, tag) ? ENGINE_OK : engine_free(b->at, tag);
+    struct slab *slab = fast_slab(b->at);
+    uint32_t owner = STATE_LOAD(&slab->owner);
+    verdict = fast_free(slab, owner, b->at, tag) || cold_free(slab, owner, b->at, tag) ||
+                      cold_push(slab, b->at, tag)
+                  ? ENGINE_OK
+                  : engine_free(b->at, tag);
     if (verdict != ENGINE_OK)
         FAIL("freeing %p, %u bytes, answered %d", (void *)b->at, b->size, (int)verdict);
     return size;
@@ -167,7 +165,12 @@ static void *allocate_any(struct place *p, uint32_t number, uint32_t size) {
     }
     if (how == 2)
         return engine_alloc(key, key, size, ENGINE_NO_INSTALL);
-    void *at = engine_alloc_fast(key, size);
+    const struct table_entry *e = fast_entry(key);
+    void *at = fast_alloc(e, key, size, LAYOUT_POOL);
+    if (at == NULL)
+        at = cold_alloc(e, key, size, LAYOUT_POOL);
+    if (at == NULL)
+        at = engine_alloc_known(key, size, LAYOUT_POOL);
     return at != NULL ? at : engine_alloc(key, key, size, 0);
 }
 
@@ -471,77 +474,7 @@ static void stop_for_reader(const struct tally *sum) {
                     (long long)sum[i].bytes);
     }
     fclose(file);
-    raise(SIGSTOP);
-}
-
-static error_t parse(int key, char *value, struct argp_state *state) {
-    char *end;
-
-    if (value == NULL) /* argp's own events */
-        return ARGP_ERR_UNKNOWN;
-    unsigned long number = strtoul(value, &end, 10);
-    switch (key) {
-    case 't':
-        option.threads = (unsigned)number;
-        break;
-    case 's':
-        option.seconds = (unsigned)number;
-        break;
-    case 'r':
-        option.seed = number;
-        break;
-    case 'h':
-        option.hold = (unsigned)number;
-        break;
-    case 'o':
-        option.stop_file = value;
-        return 0;
-    case 'g':
-        for (option.phases = 0; option.phases < 8 && number > 0; option.phases++) {
-            if (number > 10000)
-                argp_error(state, "--tags: %lu is above 10000", number);
-            option.tags[option.phases] = (unsigned)number;
-            number = *end == ',' ? strtoul(end + 1, &end, 10) : 0;
-        }
-        if (option.phases == 0)
-            argp_error(state, "--tags %s: a list of numbers from 1 to 10000 is valid", value);
-        break;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-    if (*value == 0 || *end != 0)
-        argp_error(state, "%s is not a number", value);
-    return 0;
-}
-
-static void from_environment(const char *name, unsigned *out) {
-    const char *text = getenv(name);
-    if (text != NULL && *text != 0)
-        *out = (unsigned)strtoul(text, NULL, 10);
-}
-
-static void options_read(int argc, char **argv) {
-    static const struct argp_option accepted[] = {
-        {"threads", 't', "N", 0, "threads that run at the same time (1 to 64)", 0},
-        {"seconds", 's', "N", 0, "in all, divided over the numbers of tags", 0},
-        {"seed", 'r', "N", 0, "repeats a run's choices", 0},
-        {"tags", 'g', "N[,N...]", 0, "numbers of tags, one phase for each", 0},
-        {"hold", 'h', "N", 0, "most blocks that one thread holds", 0},
-        {"stop", 'o', "FILE", 0, "at the end write the model to FILE and stop, for another reader",
-         0},
-        {0}};
-
-    from_environment("RXPOOL_STRESS_SECONDS", &option.seconds);
-    from_environment("RXPOOL_STRESS_THREADS", &option.threads);
-    argp_parse(&(struct argp){accepted, parse, NULL,
-                              "Stresses the engine; prints one line, or what went wrong.", NULL,
-                              NULL, NULL},
-               argc, argv, 0, NULL, NULL);
-    if (option.threads < 1 || option.threads > THREADS_MOST || option.hold < 1 ||
-        option.seconds < 1) {
-        fprintf(stderr, "stress: threads 1 to %u, hold and seconds from 1\n", THREADS_MOST);
-        exit(2);
-    }
+    stress_stop();
 }
 
 static void places_init(void) {
@@ -573,7 +506,7 @@ int main(int argc, char **argv) {
     pthread_t reader;
     unsigned pauses = 0;
 
-    options_read(argc, argv);
+    stress_options_read(argc, argv);
     tag_count = option.tags[0];
     places_init();
     /* There is no table to read before the first block; this one has a tag of its own. */

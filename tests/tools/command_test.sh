@@ -53,6 +53,7 @@ usage run --frob true
 usage run --every 0 true
 usage run --every x true
 usage run --by
+usage run --guard left true
 usage stat
 usage stat 1 2
 usage stat --frob 1
@@ -61,6 +62,8 @@ usage explain
 usage explain 0xC3
 usage explain 0xC2 zz
 usage explain 0xC2 1 2 3 4 5
+usage symbols 1 2
+usage symbols --frob
 check "bad options" 2 "RXPOOL_OPTIONS: 'colour'" env RXPOOL_OPTIONS=colour=red "$rxpool" run touch ran
 [ ! -e ran ] || { echo "FAILED bad options: the command was started"; bad=1; }
 check "json nowhere" 2 "json /nowhere/x" "$rxpool" run --json /nowhere/x true
@@ -107,7 +110,8 @@ check "a stop and a continue" 5 "Total" "$rxpool" run sh -c '(sleep 0.3; kill -C
 check "a command that handles a signal" 9 "Total" "$rxpool" run sh -c 'trap "exit 9" USR1; kill -USR1 $$; sleep 5'
 check "exec" 0 "  ls$" "$rxpool" run sh -c 'exec ls /'
 check "by tag" 0 "Mllc .*librxpool-malloc.so" "$rxpool" run --by tag ls /
-check "by site" 0 "  libc.so.6+0x" "$rxpool" run --by site --json site.json ls /
+check "guards" 0 "Mllc .*" "$rxpool" run --by tag --guard exact ls /
+check "by site" 0 "[ (]libc.so.6+0x" "$rxpool" run --by site --json site.json ls /
 grep -q '"module":"libc.so.6","site":"libc.so.6+0x' site.json || { echo "FAILED by site: json"; bad=1; }
 check "no allocation" 0 "never allocated" "$rxpool" run ./s
 check "the user's options stay" 0 "Mllc .*librxpool-malloc.so" env RXPOOL_OPTIONS=by=tag "$rxpool" run ls /
@@ -178,6 +182,14 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && setpriv --reuid 65534 
 else
     skip "denied" "needs root and setpriv"
 fi
+RXPOOL_OPTIONS=by=site LD_PRELOAD=$library ./hold </dev/null &
+by_site=$!
+while [ -e /proc/$by_site/fd/0 ]; do sleep 0.05; done
+check "a site's function" 0 " main+0x[0-9a-f]* (hold+0x[0-9a-f]*)" "$rxpool" stat $by_site
+if command -v gcore >/dev/null && gcore -o gcore $by_site >/dev/null 2>&1; then
+    check "a site's function in a core" 0 " main+0x[0-9a-f]* (hold+0x[0-9a-f]*)" "$rxpool" stat "gcore.$by_site"
+fi
+kill $by_site
 if command -v gcore >/dev/null; then
     if gcore -o gcore $pid >/dev/null 2>&1; then
         check "stat of gcore's core" 0 "$figures" "$rxpool" stat "gcore.$pid"

@@ -47,10 +47,14 @@ void image_make(struct image *image) {
     for (int i = 0; i < 2; i++) {
         image->heaps[i] = (struct heap_public *)at;
         at += rxp_round_up(sizeof(struct heap_public), 64);
-        image->chunk[i] = (struct counters *)at;
-        at += CHUNK_ACCOUNTS * sizeof(struct counters);
+        image->counters[i] = (struct counters *)at;
+        at += IMAGE_ACCOUNTS * sizeof(struct counters);
+        image->flows[i] = (struct flow *)at;
+        at += IMAGE_ACCOUNTS * sizeof(struct flow);
         image->heaps[i]->id = (uint32_t)i + 1;
-        image->heaps[i]->chunk[0] = (uintptr_t)image->chunk[i];
+        image->heaps[i]->flows = (uintptr_t)image->flows[i];
+        image->heaps[i]->counters = (uintptr_t)image->counters[i];
+        image->heaps[i]->counters_high = IMAGE_ACCOUNTS;
     }
     image->heaps[1]->next_heap = (uintptr_t)image->heaps[0];
     image->root->slabs = (uintptr_t)image->slabs;

@@ -19,10 +19,11 @@ struct image {
     struct site *sites;
     struct counters *shared;
     struct heap_public *heaps[2]; /* heaps[1] is the newer one */
-    struct counters *chunk[2];
+    struct counters *counters[2];
+    struct flow *flows[2];
 };
 
-/* Maps an empty image: two heaps with a chunk each, no account, no slab. */
+/* Maps an empty image: two heaps with counters and flows each, no account, no slab. */
 void image_make(struct image *image);
 void image_drop(struct image *image);
 /* Adds an account; its id. */

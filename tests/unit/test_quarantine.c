@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <ntrxdef.h>
 
 #include "base/base.h"
+#include "base/options.h"
 #include "check/check.h"
 
 #define TAG 0x74736554u
@@ -102,6 +104,53 @@ static void others_blocks_may_go_either_way(void **state) {
     release(p);
     p = _RxAllocatePoolForOthers(NonPagedPool, 5000, TAG, NULL, 0);
     ExFreePool(p);
+}
+
+static void add_held(void *argument, uint32_t id, const struct record_info *info) {
+    (void)id;
+    if (info->state == RECORD_HELD)
+        *(uint64_t *)argument += info->size;
+}
+
+/* Large blocks that come when the queue begins with many small ones make them all leave. */
+static void held_bytes_are_bounded(void **state) {
+    enum { SMALL = 20000, LARGE = 1000 };
+    static void *small[SMALL];
+    uint64_t held;
+    (void)state;
+    for (int i = 0; i < SMALL; i++)
+        small[i] = allocate(64);
+    for (int i = 0; i < SMALL; i++)
+        release(small[i]);
+    for (int i = 0; i < LARGE; i++) {
+        release(allocate(4000));
+        if (i % 50 != 0)
+            continue;
+        held = 0;
+        registry_each_record(add_held, &held);
+        assert_in_range(held, 1, options_get()->quarantine);
+    }
+}
+
+/* A plain block right behind a checked one of few bytes: both are known, and freed. */
+static void others_blocks_beside_small_ones(void **state) {
+    enum { PAIRS = 500 };
+    static void *small[PAIRS], *others[PAIRS];
+    struct record_info info;
+    (void)state;
+    for (int i = 0; i < PAIRS; i++) {
+        small[i] = allocate(1 + i % 15);
+        others[i] = _RxAllocatePoolForOthers(PagedPool, 33 + i % 31, TAG, NULL, 0);
+    }
+    for (int i = 0; i < PAIRS; i++) {
+        assert_int_equal(_RxCheckMemoryBlock(small[i], NULL, 0), TRUE);
+        assert_true(registry_find((uintptr_t)others[i], &info));
+        assert_int_equal(info.kind, RECORD_OTHERS);
+        release(small[i]);
+        release(others[i]);
+        assert_int_equal(_RxCheckMemoryBlock(small[i], NULL, 0), FALSE);
+    }
+    assert_int_equal(RxPoolUnload(), 0);
 }
 
 static void sizes_that_were_cut_fail(void **state) {
@@ -207,6 +256,8 @@ int main(void) {
         cmocka_unit_test(unload_counts_what_is_live),
         cmocka_unit_test(foreign_blocks_pass_and_count),
         cmocka_unit_test(others_blocks_may_go_either_way),
+        cmocka_unit_test(held_bytes_are_bounded),
+        cmocka_unit_test(others_blocks_beside_small_ones),
         cmocka_unit_test(sizes_that_were_cut_fail),
         cmocka_unit_test(bare_names_are_functions),
         cmocka_unit_test(sweep_counts_damage),

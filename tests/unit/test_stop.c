@@ -2,35 +2,9 @@
 #include "unit.h"
 
 #include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/stop.h"
-
-static char said[STOP_TEXT_CAPACITY * 2];
-
-/* Runs `body` in a child whose stderr is read; answers its wait status. */
-static int run(void (*body)(void), const char *options) {
-    int ends[2], status;
-    size_t used = 0;
-    ssize_t n;
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        setenv("RXPOOL_OPTIONS", options, 1);
-        dup2(ends[1], 2);
-        close(ends[0]);
-        body();
-        _exit(0);
-    }
-    close(ends[1]);
-    while ((n = read(ends[0], said + used, sizeof said - 1 - used)) > 0)
-        used += (size_t)n;
-    said[used] = '\0';
-    close(ends[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
-}
+#include "child.h"
 
 static void one_report(void) {
     struct stop_report *r = stop_claim();
@@ -106,7 +80,7 @@ static void a_warning_goes_on(void **state) {
 static void overlong(void) {
     struct stop_report *r = stop_claim();
     stop_begin(r, STOP_BAD_POOL_CALLER, 0, 0, 0, 0, "long");
-    for (int i = 0; i < 1000; i++)
+    for (int i = 0; i < STOP_TEXT_CAPACITY / 10; i++)
         text_string(&r->text, "0123456789");
     stop_commit(r);
 }
@@ -115,7 +89,8 @@ static void a_report_too_long_is_cut(void **state) {
     (void)state;
     run(overlong, "on_error=log");
     assert_int_equal(strlen(said), STOP_TEXT_CAPACITY - 1);
-    assert_int_equal(said[STOP_TEXT_CAPACITY - 2], '\n');
+    assert_string_equal(strstr(said, "\ncut"),
+                        "\ncut: the report is longer than there is room for\n");
 }
 
 static void names(void **state) {
@@ -125,9 +100,38 @@ static void names(void **state) {
     assert_string_equal(stop_name(0x12345), "UNKNOWN");
 }
 
+static void two_lines(struct text *out) {
+    text_string(out, "first: of the trailer\nlast: of the trailer\n");
+}
+
+static void with_a_trailer(void) {
+    stop_set_trailer(two_lines);
+    one_report();
+}
+
+static void long_with_a_trailer(void) {
+    struct stop_report *r = stop_claim();
+    stop_set_trailer(two_lines);
+    stop_begin(r, STOP_BAD_POOL_CALLER, 7, 0, 0, 0, "it happened");
+    for (unsigned i = 0; i < STOP_TEXT_CAPACITY; i++)
+        text_char(&r->text, 'x');
+    stop_commit(r);
+}
+
+static void a_trailer_ends_every_report(void **state) {
+    (void)state;
+    run(with_a_trailer, "");
+    assert_string_equal(said, REPORT "first: of the trailer\nlast: of the trailer\n");
+    run(long_with_a_trailer, "");
+    assert_int_equal(strlen(said), STOP_TEXT_CAPACITY - 1);
+    assert_string_equal(strstr(said, "xx\n"), "xx\ncut: the report is longer than there is room "
+                                              "for\nfirst: of the trailer\nlast: of the trailer\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_report_has_its_form_and_aborts),
+        cmocka_unit_test(a_trailer_ends_every_report),
         cmocka_unit_test(log_goes_on),
         cmocka_unit_test(a_caller_may_bring_the_buffer),
         cmocka_unit_test(a_violation_while_reporting_ends_at_once),

@@ -1,33 +1,13 @@
 #define _GNU_SOURCE
 #include <argp.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/text.h"
 #include "tool.h"
 
 const char *argp_program_version = "rxpool " RXPOOL_TOOL_VERSION;
-
-static const struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-} commands[] = {
-    {"run", command_run},
-    {"stat", command_stat},
-    {"explain", command_explain},
-};
-
-static const char usage[] =
-    "usage: rxpool run [--by module|site|tag] [--json FILE] [--every SECONDS] [--] COMMAND "
-    "[ARGUMENT...]\n"
-    "       rxpool stat PID|CORE [--json]\n"
-    "       rxpool explain CODE [PARAMETER...]\n"
-    "\n"
-    "Who owns every byte of a program: run one on the pool, look at one that runs or at its core\n"
-    "file, and read what a stop code means. `rxpool COMMAND --help` tells more, as does "
-    "rxpool(1).\n";
 
 void tool_message(const char *format, ...) {
     va_list arguments;
@@ -68,21 +48,16 @@ void tool_parse(const struct argp *argp, int argc, char **argv, const char *vali
     exit(TOOL_USAGE);
 }
 
-bool beside_program(const char *folder, const char *name, char *path, size_t capacity) {
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+static void no_command(const char *word) {
+    char valid[64];
+    struct text t;
 
-    if (length <= 0)
-        return false;
-    self[length] = '\0';
-    for (int up = 0; up < 2; up++) {
-        char *slash = strrchr(self, '/');
-        if (slash == NULL)
-            return false;
-        *slash = '\0';
+    text_init(&t, valid, sizeof(valid));
+    for (const struct tool_command *c = tool_commands; c->name != NULL; c++) {
+        text_string(&t, c == tool_commands ? "" : ", ");
+        text_string(&t, c->name);
     }
-    int n = snprintf(path, capacity, "%s/%s/%s", self, folder, name);
-    return n > 0 && (size_t)n < capacity && access(path, R_OK) == 0;
+    tool_message("'%s' is no command; valid: %s", word, valid);
 }
 
 int main(int argc, char **argv) {
@@ -90,24 +65,24 @@ int main(int argc, char **argv) {
 
     argp_err_exit_status = TOOL_USAGE;
     if (argc < 2) {
-        fputs(usage, stderr);
+        fputs(tool_usage, stderr);
         return TOOL_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        fputs(usage, stdout);
+        fputs(tool_usage, stdout);
         return TOOL_OK;
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts(argp_program_version);
         return TOOL_OK;
     }
-    for (size_t i = 0; i < RXP_COUNT(commands); i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
+    for (const struct tool_command *c = tool_commands; c->name != NULL; c++) {
+        if (strcmp(argv[1], c->name) != 0)
             continue;
-        snprintf(name, sizeof(name), "rxpool %s", commands[i].name);
+        snprintf(name, sizeof(name), "rxpool %s", c->name);
         argv[1] = name;
-        return commands[i].run(argc - 1, argv + 1);
+        return c->run(argc - 1, argv + 1);
     }
-    tool_message("'%s' is no command; valid: run, stat, explain", argv[1]);
+    no_command(argv[1]);
     return TOOL_USAGE;
 }

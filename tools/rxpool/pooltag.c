@@ -6,6 +6,8 @@
 
 #include "tool.h"
 
+#define LINE_MOST 1024
+
 struct entry {
     uint32_t tag;
     char *binary;
@@ -51,17 +53,19 @@ static void parse_line(char *line) {
 }
 
 static void read_file(void) {
-    char path[PATH_MAX], *line = NULL;
-    size_t capacity = 0;
+    char path[PATH_MAX], line[LINE_MOST];
 
     known.read = true;
-    FILE *f = beside_program("share/rxpool", "pooltag.txt", path, sizeof(path)) ? fopen(path, "re")
-                                                                                : NULL;
+    FILE *f =
+        beside_program("share/rxpool", "pooltag.txt", path, sizeof(path)) ? fopen(path, "r") : NULL;
     if (f == NULL)
         return;
-    while (getline(&line, &capacity, f) > 0)
-        parse_line(line);
-    free(line);
+    for (bool begins = true; fgets(line, sizeof(line), f) != NULL;) {
+        bool ends = strchr(line, '\n') != NULL;
+        if (begins) /* the rest of a line that is too long is its description */
+            parse_line(line);
+        begins = ends;
+    }
     fclose(f);
 }
 

@@ -22,53 +22,100 @@
 #include <unistd.h>
 
 #include "base/options.h"
+#include "fail.h"
+#include "modules.h"
+#include "reports.h"
 #include "tool.h"
 
 #define LIBRARY "librxpool-malloc.so"
 
-static const char valid[] = "rxpool run [--by module|site|tag] [--json FILE] [--every SECONDS] "
-                            "[--] COMMAND [ARGUMENT...]";
+static const char valid[] =
+    "rxpool run [--by module|site|tag] [--checked] [--guard over|under|exact] [--json FILE] "
+    "[--every SECONDS] [--fail N|P%|new-stack|@HASH [--fail-file FILE] [--runs N] [--seconds S]] "
+    "[--] COMMAND [ARGUMENT...]";
 
-enum { KEY_BY = 256, KEY_JSON, KEY_EVERY };
+enum {
+    KEY_BY = 256,
+    KEY_CHECKED,
+    KEY_GUARD,
+    KEY_JSON,
+    KEY_EVERY,
+    KEY_FAIL,
+    KEY_FILE,
+    KEY_RUNS,
+    KEY_SECONDS
+};
 
 static const struct argp_option options[] = {
     {"by", KEY_BY, "module|site|tag", 0,
      "What a row stands for: the calling module (default), the call site, or "
      "the tag alone",
      0},
+    {"checked", KEY_CHECKED, NULL, 0,
+     "Give every block a header, guards and a record, and stop at the first misuse", 0},
+    {"guard", KEY_GUARD, "over|under|exact", 0,
+     "Give every block a guard page behind its end or in front of it, so that reads too stop there",
+     0},
     {"json", KEY_JSON, "FILE", 0, "Write the final table to FILE as one JSON record too", 0},
     {"every", KEY_EVERY, "SECONDS", 0, "Print the table that often while the command runs", 0},
+    {"fail", KEY_FAIL, "N|P%|new-stack|@HASH", 0,
+     "Run it again and again with other allocations failed, and say which of them it did not stand",
+     0},
+    {"fail-file", KEY_FILE, "FILE", 0,
+     "Keep in FILE which call stacks were failed, and go on there", 0},
+    {"runs", KEY_RUNS, "N", 0, "No more runs than that", 0},
+    {"seconds", KEY_SECONDS, "S", 0, "No more runs after so long", 0},
     {0},
 };
 
 struct run {
     const char *by;
+    bool checked;
+    const char *guard; /* the side, NULL for none */
     const char *json_name;
     FILE *json;
     double every; /* seconds, 0 for never */
+    struct fail_plan fail;
     char **command;
     char library[PATH_MAX];
+    bool own_reports; /* they come by way of reports.h */
 
     pid_t pid;
     bool traced;
     struct rxpool_stats *final; /* read at the end; NULL when it could not be */
+    struct modules *modules;    /* of that moment */
     struct rxpool_stats_error error;
 };
 
 /* --- the command line ------------------------------------------------------------------------- */
 
-static void bad_value(const char *option, const char *value, const char *what) {
-    tool_message("run: '%s' is no value for %s; valid: %s", value, option, what);
-    exit(TOOL_USAGE);
+static long parse_runs(const char *s) {
+    char *end;
+    long runs = strtol(s, &end, 10);
+
+    if (*s == '\0' || *end != '\0' || runs < 1)
+        tool_bad_value("--runs", s, "a number from 1 up");
+    return runs;
 }
 
-static double parse_seconds(const char *s) {
-    char *end;
-    double seconds = strtod(s, &end);
-
-    if (*s == '\0' || *end != '\0' || !(seconds >= 0.01 && seconds <= 1e6))
-        bad_value("--every", s, "seconds, 0.01 to 1000000");
-    return seconds;
+/* Words that are about failing. */
+static error_t parse_fail(int key, const char *argument, struct fail_plan *plan) {
+    switch (key) {
+    case KEY_FAIL:
+        plan->fail = argument;
+        return 0;
+    case KEY_FILE:
+        plan->file = argument;
+        return 0;
+    case KEY_RUNS:
+        plan->runs = parse_runs(argument);
+        return 0;
+    case KEY_SECONDS:
+        plan->seconds = tool_seconds("--seconds", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state) {
@@ -78,14 +125,20 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
     case KEY_BY:
         if (strcmp(argument, "module") != 0 && strcmp(argument, "site") != 0 &&
             strcmp(argument, "tag") != 0)
-            bad_value("--by", argument, "module, site, tag");
+            tool_bad_value("--by", argument, "module, site, tag");
         run->by = argument;
+        return 0;
+    case KEY_CHECKED:
+        run->checked = true;
+        return 0;
+    case KEY_GUARD:
+        run->guard = tool_side(argument);
         return 0;
     case KEY_JSON:
         run->json_name = argument;
         return 0;
     case KEY_EVERY:
-        run->every = parse_seconds(argument);
+        run->every = tool_seconds("--every", argument);
         return 0;
     case ARGP_KEY_ARG:
         run->command = &state->argv[state->next - 1];
@@ -95,7 +148,7 @@ static error_t parse(int key, char *argument, struct argp_state *state) {
         tool_message("run: which command? valid: %s", valid);
         exit(TOOL_USAGE);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_fail(key, argument, &run->fail);
     }
 }
 
@@ -165,15 +218,20 @@ static void set_joined(const char *name, const char *const parts[], size_t count
 /* A later item wins: the default, the user's own, the command line's. */
 static void set_environment(const struct run *run) {
     const char *preload = getenv("LD_PRELOAD"), *given = getenv("RXPOOL_OPTIONS");
-    char by[16] = "";
+    char by[16] = "", guard[40] = "", report[sizeof(((struct options *)0)->report) + 16] = "";
 
     if (run->by != NULL)
         snprintf(by, sizeof(by), "by=%s", run->by);
+    if (run->guard != NULL)
+        snprintf(guard, sizeof(guard), "special=*:special_side=%s", run->guard);
+    if (run->own_reports)
+        snprintf(report, sizeof(report), "report=%s", reports_path());
     set_joined("LD_PRELOAD", (const char *const[]){run->library, preload ? preload : ""}, 2);
-    set_joined(
-        "RXPOOL_OPTIONS",
-        (const char *const[]){"by=module", given ? given : "", by, run->traced ? "" : "stats=exit"},
-        4);
+    set_joined("RXPOOL_OPTIONS",
+               (const char *const[]){"by=module", given ? given : "", by,
+                                     run->checked ? "checked=1" : "", guard,
+                                     run->traced ? "" : "stats=exit", report},
+               7);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */
@@ -235,7 +293,9 @@ static struct rxpool_stats *read_table(struct run *run) {
 
 static void take_final_table(struct run *run) {
     rxpool_stats_close(run->final);
+    modules_free(run->modules);
     run->final = read_table(run);
+    run->modules = modules_of(run->pid);
 }
 
 static bool stopping_signal(int number) {
@@ -269,9 +329,13 @@ static void show_periodic(struct run *run, const struct timespec *start) {
 
     if (stats == NULL)
         return; /* not started yet, or just ended: the next or the final one tells */
+    struct modules *modules = modules_of(run->pid);
+    flockfile(stderr); /* reports come from another thread */
     fprintf(stderr, "rxpool: %s (%d) after %.1f s\n", run->command[0], (int)run->pid,
             (double)(t.tv_sec - start->tv_sec) + (double)(t.tv_nsec - start->tv_nsec) / 1e9);
-    show_table(stderr, stats);
+    show_table(stderr, stats, modules);
+    funlockfile(stderr);
+    modules_free(modules);
     rxpool_stats_close(stats);
 }
 
@@ -323,11 +387,11 @@ static void report_end(struct run *run) {
         tool_message("no table of %s (%d): %s", run->command[0], (int)run->pid, why_no_table(run));
     } else {
         fprintf(stderr, "rxpool: %s (%d) at its end\n", run->command[0], (int)run->pid);
-        show_table(stderr, run->final);
+        show_table(stderr, run->final, run->modules);
     }
     if (run->json == NULL)
         return;
-    if (run->final != NULL && !write_json(run->json, run->final))
+    if (run->final != NULL && !write_json(run->json, run->final, run->modules))
         tool_message("run: %s: the table cannot be written: %s", run->json_name, strerror(errno));
     fclose(run->json);
 }
@@ -340,14 +404,55 @@ static int run_command(struct run *run) {
         sigaddset(&waited, (const int[]){SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT}[i]);
     sigprocmask(SIG_BLOCK, &waited, &mask);
     int error = start_command(run, &mask);
+    if (run->own_reports)
+        reports_follow();
     int status = run->pid > 0 ? watch(run, &waited) : 0;
+    if (run->own_reports)
+        reports_close();
     if (error != 0 || run->pid < 0) {
         tool_message("run: %s cannot be run: %s", run->command[0], strerror(error));
         return error == ENOENT ? TOOL_NOT_FOUND : TOOL_CANNOT_RUN;
     }
     report_end(run);
     rxpool_stats_close(run->final);
+    modules_free(run->modules);
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* --- failing --------------------------------------------------------------------------------- */
+
+static void become_failing(void *argument) {
+    struct run *run = argument;
+
+    run->traced = true; /* no table of each run */
+    set_environment(run);
+    execvp(run->command[0], run->command);
+    tool_message("run: %s cannot be run: %s", run->command[0], strerror(errno));
+}
+
+/* No word without effect. */
+static void check_fail_words(const struct run *run) {
+    const struct fail_plan *p = &run->fail;
+    const char *odd = NULL;
+
+    if (p->fail == NULL && (p->file != NULL || p->runs != 0 || p->seconds != 0))
+        odd = "--fail-file, --runs and --seconds need --fail";
+    else if (p->fail != NULL && (run->json_name != NULL || run->every != 0))
+        odd = "--json and --every go without --fail, which shows no table";
+    if (odd == NULL)
+        return;
+    tool_message("run: %s; valid: %s", odd, valid);
+    exit(TOOL_USAGE);
+}
+
+static int run_failing(struct run *run) {
+    char flags[64];
+
+    snprintf(flags, sizeof(flags), "%s%s%s%s%s", run->checked ? " --checked" : "",
+             run->guard != NULL ? " --guard " : "", run->guard != NULL ? run->guard : "",
+             run->by != NULL ? " --by " : "", run->by != NULL ? run->by : "");
+    return fail_runs(&run->fail,
+                     &(const struct fail_command){run->command, flags, become_failing, run});
 }
 
 int command_run(int argc, char **argv) {
@@ -356,6 +461,7 @@ int command_run(int argc, char **argv) {
     const char *given = getenv("RXPOOL_OPTIONS");
 
     tool_parse(&argp, argc, argv, valid, &run);
+    check_fail_words(&run);
     options_defaults(&checked);
     if (given != NULL && options_parse(&checked, given, complain) > 0)
         return TOOL_USAGE;
@@ -364,9 +470,16 @@ int command_run(int argc, char **argv) {
         return status;
     if (!find_library(&run))
         return TOOL_CANNOT_RUN;
+    if (run.fail.fail != NULL)
+        return run_failing(&run);
     if (run.json_name != NULL && (run.json = fopen(run.json_name, "we")) == NULL) {
         tool_message("run: --json %s: %s", run.json_name, strerror(errno));
         return TOOL_USAGE;
     }
+    /* A file that the user names is theirs. */
+    run.own_reports = checked.report[0] == '\0' && reports_open();
+    if (!run.own_reports && checked.report[0] == '\0')
+        tool_message("run: reports come without symbols: no file for them in $TMPDIR or /tmp: %s",
+                     strerror(errno));
     return run_command(&run);
 }

@@ -1,8 +1,9 @@
-/* A table for people, and the same for programs. */
-#include <jansson.h>
+/* A table for people. */
+#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 
+#include "modules.h"
 #include "stats/table.h"
 #include "tool.h"
 
@@ -11,7 +12,22 @@ static void put_line(FILE *out, struct text *t) {
     text_init(t, t->buffer, t->capacity);
 }
 
-void show_table(FILE *out, const struct rxpool_stats *stats) {
+/* The caller's to free; NULL for the name that the row has. */
+static char *shown_name(const struct rxpool_stats *stats, const struct rxpool_stats_row *row,
+                        const struct modules *modules) {
+    char *shown = NULL;
+    const char *site = rxpool_stats_name(stats, row->name), *binary;
+
+    if (row->name == 0)
+        return (binary = pooltag_binary(row->tag)) != NULL ? strdup(binary) : NULL;
+    char *place = row->line == 0 ? modules_place(modules, site) : NULL;
+    if (place != NULL && asprintf(&shown, "%s (%s)", place, site) < 0)
+        shown = NULL;
+    free(place);
+    return shown;
+}
+
+void show_table(FILE *out, const struct rxpool_stats *stats, const struct modules *modules) {
     char line[TABLE_LINE];
     struct text t;
     const struct rxpool_stats_row *row;
@@ -21,7 +37,9 @@ void show_table(FILE *out, const struct rxpool_stats *stats) {
     table_header(&t, rxpool_stats_summary(stats));
     put_line(out, &t);
     for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++) {
-        table_row(&t, stats, row, row->name == 0 ? pooltag_binary(row->tag) : NULL);
+        char *shown = shown_name(stats, row, modules);
+        table_row(&t, stats, row, shown);
+        free(shown);
         put_line(out, &t);
         torn = torn || (row->flags & RXPOOL_STATS_TORN) != 0;
     }
@@ -29,73 +47,4 @@ void show_table(FILE *out, const struct rxpool_stats *stats) {
     put_line(out, &t);
     if (torn)
         fputs("~ changed while it was read: allocs and frees may be off\n", out);
-}
-
-/* Names are what the target holds; JSON takes UTF-8 only. */
-static json_t *name_value(const char *name, uint32_t line) {
-    json_t *value = line != 0 ? json_sprintf("%s:%u", name, line) : json_string(name);
-
-    if (value != NULL)
-        return value;
-    char *copy = strdup(name);
-    for (char *p = copy; p != NULL && *p != '\0'; p++)
-        if ((unsigned char)*p >= 0x80)
-            *p = '?';
-    value = copy == NULL ? NULL : line != 0 ? json_sprintf("%s:%u", copy, line) : json_string(copy);
-    free(copy);
-    return value;
-}
-
-/* A site is FILE:LINE, or MODULE+OFFSET of the drop-in, which tells the module too. */
-static void set_name(json_t *value, const struct rxpool_stats *stats,
-                     const struct rxpool_stats_row *row) {
-    const char *name = rxpool_stats_name(stats, row->name), *plus = strstr(name, "+0x");
-    bool site = row->line != 0 || plus != NULL;
-
-    if (!site)
-        json_object_set_new(value, "module", name_value(name, 0));
-    if (row->line == 0 && plus != NULL) {
-        char *module = strndup(name, (size_t)(plus - name));
-        if (module != NULL)
-            json_object_set_new(value, "module", name_value(module, 0));
-        free(module);
-    }
-    if (site)
-        json_object_set_new(value, "site", name_value(name, row->line));
-}
-
-static json_t *row_value(const struct rxpool_stats *stats, const struct rxpool_stats_row *row) {
-    char tag[20];
-    struct text t;
-
-    text_init(&t, tag, sizeof(tag));
-    text_tag(&t, row->tag);
-    json_t *value = json_pack("{s:s, s:s}", "tag", tag, "type",
-                              row->flags & RXPOOL_STATS_PAGED ? "Paged" : "Nonp");
-    if (row->name != 0)
-        set_name(value, stats, row);
-    json_object_set_new(value, "allocs", json_integer((json_int_t)row->allocs));
-    json_object_set_new(value, "frees", json_integer((json_int_t)row->frees));
-    json_object_set_new(value, "diff", json_integer((json_int_t)row->diff));
-    json_object_set_new(value, "bytes", json_integer((json_int_t)row->bytes));
-    json_object_set_new(value, "per_alloc", json_integer((json_int_t)row->per_alloc));
-    if (rxpool_stats_summary(stats)->checked)
-        json_object_set_new(value, "caller_bytes", json_integer((json_int_t)row->caller_bytes));
-    if (row->flags & RXPOOL_STATS_TORN)
-        json_object_set_new(value, "torn", json_true());
-    return value;
-}
-
-bool write_json(FILE *out, const struct rxpool_stats *stats) {
-    const struct rxpool_stats_row *row;
-    json_t *pools = json_array();
-
-    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++)
-        json_array_append_new(pools, row_value(stats, row));
-    json_t *record = json_pack("{s:i, s:I, s:o}", "version", 1, "pid",
-                               (json_int_t)rxpool_stats_summary(stats)->pid, "pools", pools);
-    bool written = record != NULL && json_dumpf(record, out, JSON_COMPACT) == 0 &&
-                   fputc('\n', out) != EOF && fflush(out) == 0;
-    json_decref(record);
-    return written;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "modules.h"
 #include "tool.h"
 
 static const char valid[] = "rxpool stat PID|CORE [--json]";
@@ -50,9 +51,12 @@ static const struct argp argp = {
 
 /* Digits are a process. */
 static enum rxpool_stats_status open_target(const char *target, struct rxpool_stats **stats,
+                                            struct modules **modules,
                                             struct rxpool_stats_error *error) {
-    if (target[0] == '\0' || target[strspn(target, "0123456789")] != '\0')
+    if (target[0] == '\0' || target[strspn(target, "0123456789")] != '\0') {
+        *modules = modules_of_core(target);
         return rxpool_stats_open_core(target, stats, error);
+    }
     errno = 0;
     unsigned long pid = strtoul(target, NULL, 10);
     if (errno != 0 || pid == 0 || pid > INT32_MAX) {
@@ -60,6 +64,7 @@ static enum rxpool_stats_status open_target(const char *target, struct rxpool_st
                      INT32_MAX);
         exit(TOOL_USAGE);
     }
+    *modules = modules_of((pid_t)pid);
     return rxpool_stats_open_pid((pid_t)pid, stats, error);
 }
 
@@ -67,22 +72,25 @@ int command_stat(int argc, char **argv) {
     struct request request = {0};
     struct rxpool_stats *stats;
     struct rxpool_stats_error error;
+    struct modules *modules = NULL;
 
     tool_parse(&argp, argc, argv, valid, &request);
-    enum rxpool_stats_status status = open_target(request.target, &stats, &error);
+    enum rxpool_stats_status status = open_target(request.target, &stats, &modules, &error);
     if (status == RXPOOL_STATS_OK)
         status = rxpool_stats_read(stats, &error);
     if (status != RXPOOL_STATS_OK) {
         tool_message("%s", error.text);
         rxpool_stats_close(stats);
+        modules_free(modules);
         return TOOL_UNREADABLE;
     }
     bool written = true;
     if (request.json)
-        written = write_json(stdout, stats);
+        written = write_json(stdout, stats, modules);
     else
-        show_table(stdout, stats);
+        show_table(stdout, stats, modules);
     rxpool_stats_close(stats);
+    modules_free(modules);
     if (!written || fflush(stdout) != 0 || ferror(stdout)) {
         tool_message("the table cannot be written to standard output");
         return TOOL_FAILED;

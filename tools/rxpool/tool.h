@@ -21,10 +21,17 @@ enum tool_status {
     TOOL_NOT_FOUND = 127,  /* there is no such command */
 };
 
-/* Subcommands: argv[0] is "rxpool NAME". */
+/* Subcommands: argv[0] is "rxpool NAME". Which of them there are depends on the system. */
+struct tool_command {
+    const char *name; /* NULL ends the list */
+    int (*run)(int argc, char **argv);
+};
+extern const struct tool_command tool_commands[];
+extern const char tool_usage[];
 int command_run(int argc, char **argv);
 int command_stat(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_symbols(int argc, char **argv);
 
 /* "rxpool: " and the message, one line on stderr. */
 void tool_message(const char *format, ...) RXP_PRINTF(1, 2);
@@ -36,13 +43,19 @@ struct argp;
  */
 void tool_parse(const struct argp *argp, int argc, char **argv, const char *valid, void *input);
 
-/* Prints the table of the last read. */
-void show_table(FILE *out, const struct rxpool_stats *stats);
+/* Values of `run`'s options; what is not valid is told in one line, and ends with TOOL_USAGE. */
+RXP_NORETURN void tool_bad_value(const char *option, const char *value, const char *what);
+double tool_seconds(const char *option, const char *s);
+const char *tool_side(const char *s); /* of --guard */
+
+struct modules;
+/* Prints the table of the last read; call sites with their places where `modules` (or NULL) knows them. */
+void show_table(FILE *out, const struct rxpool_stats *stats, const struct modules *modules);
 /*
  * Writes the table of the last read as one JSON record and a newline; false when it cannot be
  * written.
  */
-bool write_json(FILE *out, const struct rxpool_stats *stats);
+bool write_json(FILE *out, const struct rxpool_stats *stats, const struct modules *modules);
 
 /*
  * The path of the file `name` in the folder `folder` beside the folder that holds this program;

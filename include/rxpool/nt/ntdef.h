@@ -27,7 +27,11 @@
 
 #define NTAPI
 #define FASTCALL
+#ifdef __ELF__
 #define NTKERNELAPI __attribute__((visibility("default")))
+#else
+#define NTKERNELAPI
+#endif
 #define NTSYSAPI NTKERNELAPI
 #define NTHALAPI NTKERNELAPI
 #define DECLSPEC_NORETURN __attribute__((noreturn))

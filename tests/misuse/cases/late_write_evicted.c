@@ -2,7 +2,7 @@
 #include <ntifs.h>
 #include <ntrxdef.h>
 
-/* Each of the quarantine's 64 parts holds 1 KiB: a neighbour's free soon makes a block leave. */
+/* The quarantine holds some hundreds of these: a later free makes the block leave. */
 int main(void) {
     char *p = RxAllocatePoolWithTag(PagedPool, 100, 'tseT');
     if (!MISUSE)
@@ -10,7 +10,7 @@ int main(void) {
     RxFreePool(p);
     if (MISUSE)
         p[5] = 'A';
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 1000; i++)
         RxFreePool(RxAllocatePoolWithTag(PagedPool, 100, 'tseT'));
     return 0;
 }

@@ -1,0 +1,36 @@
+/*
+ * The documented rules of a request: IRQL, type, size and tag. The pool below has them too, but would
+ * find a place inside this library where the caller should stand.
+ */
+#ifndef RXPOOL_CHECK_RULES_H
+#define RXPOOL_CHECK_RULES_H
+
+#include <stdatomic.h>
+
+#include "check/report.h"
+
+#define RXPOOL_CHECKED 1
+#include <ntrxdef.h>
+
+#define RULES_NAMES(type, tag) ((uint64_t)(type) << 32 | (tag))
+
+/* The type and tag last found good: a driver has few of them and uses them often. */
+extern RXP_HIDDEN _Atomic uint64_t rules_good;
+
+/* All of the rules. */
+bool rules_allow_slow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c);
+
+/*
+ * Whether a request for `size` bytes may go on: false, with a report, where the rules forbid it and
+ * on_error=log keeps the process. No bytes are reported and allowed; a tag outside the documented
+ * characters is warned of.
+ */
+RXP_INLINE bool rules_allow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c) {
+    if (RXP_LIKELY(atomic_load_explicit(&rules_good, memory_order_relaxed) ==
+                   RULES_NAMES(type, tag)) &&
+        RXP_LIKELY(size != 0) && RXP_LIKELY(KeGetCurrentIrql() <= APC_LEVEL))
+        return true; /* whatever the type, this IRQL is low enough */
+    return rules_allow_slow(type, size, tag, c);
+}
+
+#endif

@@ -1,0 +1,207 @@
+/*
+ * Sites by return address: see sites.h. Only ever added, and published by one release store, so a
+ * look-up takes no lock.
+ *
+ * Another module may have been loaded where the one of a known site was. So a site keeps the bytes of
+ * code around its return address, and a look-up compares them: they can be read, since somebody will
+ * return there. (A module with the very same code in the same place passes for the older one.)
+ */
+#include "check/sites.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "plat/plat.h"
+
+#define PAGE ((uintptr_t)4096)
+#define SITES_MAX 131072u
+#define INDEX_SLOTS (2 * SITES_MAX)
+#define MODULES_MAX 1024u
+#define NAMES_BYTES ((size_t)128 << 10)
+#define CACHE_BITS 12
+#define HASH 0x9E3779B97F4A7C15u
+
+struct pc_site {
+    uintptr_t pc;
+    uint64_t code; /* of the bytes around it */
+    uint64_t offset;
+    const char *module;
+};
+
+static struct {
+    _Atomic uint32_t cache[1u << CACHE_BITS]; /* by pc: indices that may be right */
+    struct plat_lock lock;
+    bool refused;
+    struct pc_site *site; /* [SITES_MAX], 0 unused */
+    /* [INDEX_SLOTS]: by hash of the pc, open addressing; NULL until there is room for sites. */
+    _Atomic(_Atomic uint32_t *) index;
+    uint32_t count;
+    char *names;
+    size_t names_used;
+    const char *module[MODULES_MAX];
+    uint32_t modules;
+} pcs;
+
+/* Where 8 bytes around a return address lie, all in one page: those that end there, those that begin. */
+RXP_INLINE const void *code_before(uintptr_t pc) {
+    uintptr_t page = (pc - 1) & ~(PAGE - 1), at = pc - sizeof(uint64_t);
+    return (const void *)(at > page ? at : page);
+}
+
+RXP_INLINE const void *code_behind(uintptr_t pc) {
+    uintptr_t last = (pc | (PAGE - 1)) - (sizeof(uint64_t) - 1);
+    return (const void *)(pc < last ? pc : last);
+}
+
+RXP_INLINE uint64_t mix(uint64_t before, uint64_t behind) {
+    return before * HASH ^ behind;
+}
+
+/* The code around a place that somebody will return to. */
+RXP_INLINE uint64_t code_at(uintptr_t pc) {
+    uint64_t before, behind;
+    memcpy(&before, code_before(pc), sizeof before);
+    memcpy(&behind, code_behind(pc), sizeof behind);
+    return mix(before, behind);
+}
+
+static void fork_prepare(void) {
+    plat_lock_acquire(&pcs.lock);
+}
+
+static void fork_done(void) {
+    plat_lock_release(&pcs.lock);
+}
+
+/* The lock is held. */
+static bool start(void) {
+    size_t sites_bytes = SITES_MAX * sizeof(struct pc_site);
+    size_t index_bytes = INDEX_SLOTS * sizeof(uint32_t);
+    size_t size = sites_bytes + index_bytes + NAMES_BYTES;
+    unsigned char *base = plat_reserve(size, (size_t)64 << 10);
+    if (base == NULL || !plat_commit(base, size))
+        return false;
+    pcs.names = (char *)(base + sites_bytes + index_bytes);
+    pcs.site = (struct pc_site *)(void *)base;
+    pcs.count = 1;
+    atomic_store_explicit(&pcs.index, (_Atomic uint32_t *)(void *)(base + sites_bytes),
+                          memory_order_release);
+    return true;
+}
+
+void sites_watch_forks_pc(void) {
+    plat_at_fork(fork_prepare, fork_done, fork_done);
+}
+
+static bool same_text(const char *a, const char *b) {
+    while (*a == *b && *a != '\0') {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* Our copy of a module's name; NULL when there is no room. The lock is held. */
+static const char *copy_name(const char *name) {
+    for (uint32_t i = 0; i < pcs.modules; i++) {
+        if (same_text(pcs.module[i], name))
+            return pcs.module[i];
+    }
+    size_t size = 1;
+    while (name[size - 1] != '\0')
+        size++;
+    if (pcs.modules == MODULES_MAX || size > NAMES_BYTES - pcs.names_used)
+        return NULL;
+    char *copy = pcs.names + pcs.names_used;
+    memcpy(copy, name, size);
+    pcs.names_used += size;
+    pcs.module[pcs.modules++] = copy;
+    return copy;
+}
+
+RXP_INLINE uint32_t first_slot(uintptr_t pc) {
+    return (uint32_t)(pc * HASH >> 32);
+}
+
+/* Where the site is in the index, or belongs. The lock is held. */
+static _Atomic uint32_t *index_slot(uintptr_t pc, uint64_t code) {
+    _Atomic uint32_t *index = atomic_load_explicit(&pcs.index, memory_order_relaxed);
+    for (uint32_t i = first_slot(pc);; i++) {
+        _Atomic uint32_t *slot = &index[i % INDEX_SLOTS];
+        uint32_t id = atomic_load_explicit(slot, memory_order_relaxed);
+        const struct pc_site *s = &pcs.site[id];
+        if (id == 0 || (s->pc == pc && s->code == code))
+            return slot;
+    }
+}
+
+/* A known site that the cache has no room for; 0 for none. Pairs with the release in intern_new. */
+static uint32_t find_known(uintptr_t pc) {
+    _Atomic uint32_t *index = atomic_load_explicit(&pcs.index, memory_order_acquire);
+    for (uint32_t i = first_slot(pc); index != NULL; i++) {
+        uint32_t id = atomic_load_explicit(&index[i % INDEX_SLOTS], memory_order_acquire);
+        if (id == 0)
+            break;
+        if (pcs.site[id].pc == pc && pcs.site[id].code == code_at(pc))
+            return id;
+    }
+    return 0;
+}
+
+/* Enters a site. The lock is held. */
+static uint32_t add(uintptr_t pc, uint64_t code, const char *module, uint64_t offset) {
+    if (pcs.count == SITES_MAX)
+        return 0;
+    const char *name = module == NULL ? NULL : copy_name(module);
+    pcs.site[pcs.count] = (struct pc_site){pc, code, name == NULL ? 0 : offset, name};
+    return pcs.count++;
+}
+
+static uint32_t intern_new(uintptr_t pc) {
+    uint64_t offset = 0, before, behind;
+    uint32_t id = 0;
+    if (!plat_read_memory(code_before(pc), &before, sizeof before) ||
+        !plat_read_memory(code_behind(pc), &behind, sizeof behind))
+        return 0;
+    uint64_t code = mix(before, behind);
+    const char *module = plat_module_of((const void *)pc, &offset);
+    plat_lock_acquire(&pcs.lock);
+    if (atomic_load_explicit(&pcs.index, memory_order_relaxed) == NULL && !pcs.refused)
+        pcs.refused = !start();
+    if (!pcs.refused) {
+        _Atomic uint32_t *slot = index_slot(pc, code);
+        id = atomic_load_explicit(slot, memory_order_relaxed);
+        if (id == 0)
+            id = add(pc, code, module, offset);
+        atomic_store_explicit(slot, id, memory_order_release);
+    }
+    plat_lock_release(&pcs.lock);
+    return id;
+}
+
+static RXP_NOINLINE uint32_t intern_slow(uintptr_t pc, _Atomic uint32_t *cached) {
+    uint32_t id = find_known(pc);
+    if (id == 0)
+        id = intern_new(pc);
+    if (id == 0)
+        return 0;
+    atomic_store_explicit(cached, id, memory_order_release);
+    return id | SITE_PC;
+}
+
+uint32_t sites_intern_pc(const void *address) {
+    uintptr_t pc = (uintptr_t)address;
+    _Atomic uint32_t *cached = &pcs.cache[pc * HASH >> (64 - CACHE_BITS)];
+    uint32_t id = atomic_load_explicit(cached, memory_order_acquire);
+    if (RXP_LIKELY(id != 0)) {
+        const struct pc_site *s = &pcs.site[id];
+        if (s->pc == pc && s->code == code_at(pc))
+            return id | SITE_PC;
+    }
+    return pc == 0 ? 0 : intern_slow(pc, cached);
+}
+
+void sites_get_pc(uint32_t id, struct site *out) {
+    const struct pc_site *s = &pcs.site[id & ~SITE_PC];
+    *out = (struct site){NULL, 0, (const void *)s->pc, s->module, s->offset};
+}

@@ -1,0 +1,60 @@
+/* Refusals under the executive pool and, with DBG, under the checked build. */
+#include "refuse.h"
+
+#include <pthread.h>
+
+#include <ntifs.h>
+#include <ntrxdef.h>
+
+#include "ex/engine.h"
+
+#define BLOCKS 600u
+
+static void *block[BLOCKS];
+
+static size_t size_of(unsigned i) {
+    static const size_t sizes[] = {16, 100, 1000, 4096, 5000, 20000, 100000};
+    return sizes[i % 7];
+}
+
+static void allocate_all(void) {
+    for (unsigned i = 0; i < BLOCKS; i++) {
+        POOL_TYPE type = i % 2 ? PagedPool : NonPagedPoolNx;
+        block[i] =
+            refuse_touch(RxAllocatePoolWithTag(type, size_of(i), 'aaaT' + i % 40), size_of(i));
+    }
+}
+
+static void *free_odd(void *argument) {
+    for (unsigned i = 1; i < BLOCKS; i += 2) {
+        void *more = RxAllocatePoolWithTag(PagedPool, 64, 'eroM');
+        if (block[i] != NULL)
+            RxFreePool(block[i]);
+        if (more != NULL)
+            RxFreePool(refuse_touch(more, 64));
+    }
+    return argument;
+}
+
+static void free_even(void) {
+    for (unsigned i = 0; i < BLOCKS; i += 2)
+        if (block[i] != NULL)
+            RxFreePool(block[i]);
+}
+
+const char *refuse_work(void) {
+    pthread_t thread;
+
+    for (unsigned round = 0; round < 3; round++) {
+        allocate_all();
+        if (pthread_create(&thread, NULL, free_odd, NULL) != 0)
+            return "a thread";
+        pthread_join(thread, NULL);
+        free_even();
+    }
+    if (RxPoolUnload() != 0)
+        return "nothing is left";
+    if (RxCheckAllMemoryBlocks() != 0)
+        return "every block is whole";
+    return engine_walk();
+}

@@ -1,0 +1,8 @@
+/* options: checked=1 */
+#include <stdlib.h>
+
+int main(void) {
+    char *p = malloc(40);
+    free(MISUSE ? p + 1 : p);
+    return 0;
+}

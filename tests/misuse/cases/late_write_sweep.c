@@ -1,0 +1,10 @@
+#include <ntifs.h>
+#include <ntrxdef.h>
+
+int main(void) {
+    char *p = RxAllocatePoolWithTag(NonPagedPool, 100, 'tseT');
+    RxFreePool(p);
+    if (MISUSE)
+        p[99] = 0;
+    return RxCheckAllMemoryBlocks() != 0;
+}

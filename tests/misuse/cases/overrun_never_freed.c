@@ -1,0 +1,8 @@
+#include <ntifs.h>
+#include <ntrxdef.h>
+
+int main(void) {
+    char *p = RxAllocatePoolWithTag(PagedPool, 100, 'tseT');
+    p[MISUSE ? 100 : 99] = 1;
+    return 0;
+}

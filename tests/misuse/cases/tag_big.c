@@ -1,0 +1,7 @@
+#include <ntifs.h>
+#include <ntrxdef.h>
+
+int main(void) {
+    RxFreePool(RxAllocatePoolWithTag(PagedPool, 100, MISUSE ? 'BIG ' : 'GIB '));
+    return 0;
+}

@@ -1,15 +1,17 @@
 /*
  * Dispatcher objects: events, semaphores and threads, and waiting for them.
  *
- * SignalState is what NT says it is. The waiters sleep on a count of wakings, which lies where a
- * kernel keeps its list of waiters, a part of the object that drivers do not touch:
+ * SignalState is what NT says it is, and what waiters sleep on while it is 0. A set that is reset at
+ * once must let go on who slept: sets are counted in two bytes that a kernel uses otherwise, in the
+ * same eight as SignalState, so that no waiter sees one of the two without the other.
  *
- *   signal:  wakings++, then SignalState, then wake          wait:  read wakings, then SignalState,
- * then sleep
+ *     bits 0-7 Type   8-15 sets, low   16-23 Size   24-31 sets, high   32-63 SignalState
  *
- * so a signal that a waiter has not seen in SignalState has changed what the waiter sleeps on, or
- * comes with a wake later. After SignalState is set the object is not touched again: whoever saw it
- * signalled may have freed it.
+ *   signal:  SignalState and sets, at once; then wake     wait:  see it not signalled; sleep while 0
+ *
+ * A waiter that saw 0 and is not asleep yet when it is set does not fall asleep; one that is asleep is
+ * woken. After SignalState is set the object is not touched again: whoever saw it signalled may have
+ * freed it.
  */
 #include "ex/dispatcher.h"
 #include "ex/irql.h"
@@ -18,8 +20,36 @@
 
 #define NS_PER_UNIT 100u
 
-static uint32_t *wakings(PDISPATCHER_HEADER header) {
-    return (uint32_t *)(void *)&header->WaitListHead;
+#define SETS_ONE 0x00000100u
+#define SETS_BOTH 0xFF00FF00u
+
+_Static_assert(offsetof(DISPATCHER_HEADER, SignalState) == 4, "one word with the type before it");
+
+static uint64_t *header_word(PDISPATCHER_HEADER header) {
+    return (uint64_t *)(void *)header;
+}
+
+static UCHAR type_of(uint64_t word) {
+    return (UCHAR)word;
+}
+
+static LONG state_of(uint64_t word) {
+    return (LONG)(word >> 32);
+}
+
+static uint32_t sets_of(uint64_t word) {
+    return (uint32_t)word & SETS_BOTH;
+}
+
+/* The word with its object signalled, and one set more. */
+static uint64_t signalled(uint64_t word) {
+    uint32_t sets = (sets_of(word) | ~SETS_BOTH) + SETS_ONE; /* a carry passes over Size */
+
+    return 1ull << 32 | ((uint32_t)word & ~SETS_BOTH) | (sets & SETS_BOTH);
+}
+
+static const uint32_t *sleeping_place(PDISPATCHER_HEADER header) {
+    return (const uint32_t *)(const void *)&header->SignalState;
 }
 
 void dispatcher_init(PDISPATCHER_HEADER header, UCHAR type, size_t size, LONG state) {
@@ -33,15 +63,15 @@ void dispatcher_init(PDISPATCHER_HEADER header, UCHAR type, size_t size, LONG st
 
 /* Sets an event or a thread; answers the former state. */
 LONG dispatcher_signal(PDISPATCHER_HEADER header) {
-    uint32_t *word = wakings(header);
-    unsigned waiters = header->Type == OBJECT_SYNCHRONIZATION_EVENT ? 1 : UINT32_MAX;
-    LONG former;
+    const uint32_t *place = sleeping_place(header);
+    uint64_t word = __atomic_load_n(header_word(header), __ATOMIC_SEQ_CST);
 
-    __atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
-    former = __atomic_exchange_n(&header->SignalState, 1, __ATOMIC_SEQ_CST);
-    if (former == 0)
-        plat_wake(word, waiters);
-    return former;
+    while (!__atomic_compare_exchange_n(header_word(header), &word, signalled(word), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        continue;
+    if (state_of(word) == 0)
+        plat_wake(place, type_of(word) == OBJECT_SYNCHRONIZATION_EVENT ? 1 : UINT32_MAX);
+    return state_of(word);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -78,34 +108,32 @@ NTKERNELAPI VOID NTAPI KeInitializeSemaphore(PRKSEMAPHORE Semaphore, LONG Count,
 NTKERNELAPI LONG NTAPI KeReleaseSemaphore(PRKSEMAPHORE Semaphore, KPRIORITY Increment,
                                           LONG Adjustment, BOOLEAN Wait) {
     PDISPATCHER_HEADER header = &Semaphore->Header;
-    uint32_t *word = wakings(header);
+    const uint32_t *place = sleeping_place(header);
     LONG limit = Semaphore->Limit;
     LONG former = __atomic_load_n(&header->SignalState, __ATOMIC_SEQ_CST);
 
     (void)Increment;
     (void)Wait;
-    __atomic_add_fetch(word, 1, __ATOMIC_SEQ_CST);
     do {
         if (Adjustment <= 0 || Adjustment > limit - former)
             ExRaiseStatus(STATUS_SEMAPHORE_LIMIT_EXCEEDED);
     } while (!__atomic_compare_exchange_n(&header->SignalState, &former, former + Adjustment, false,
                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
-    plat_wake(word, (unsigned)Adjustment);
+    plat_wake(place, (unsigned)Adjustment);
     return former;
 }
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
-/* Takes what a wait takes of a signalled object; false when it is not signalled. */
-static bool object_take(PDISPATCHER_HEADER header) {
-    LONG state = __atomic_load_n(&header->SignalState, __ATOMIC_SEQ_CST);
-    bool consumed =
-        header->Type == OBJECT_SYNCHRONIZATION_EVENT || header->Type == OBJECT_SEMAPHORE;
+/* Takes what a wait takes of a signalled object; false when it is not signalled, *word being how it was. */
+static bool object_take(PDISPATCHER_HEADER header, uint64_t *word) {
+    *word = __atomic_load_n(header_word(header), __ATOMIC_SEQ_CST);
+    while (state_of(*word) > 0) {
+        bool consumed =
+            type_of(*word) == OBJECT_SYNCHRONIZATION_EVENT || type_of(*word) == OBJECT_SEMAPHORE;
 
-    while (state > 0) {
-        if (!consumed)
-            return true;
-        if (__atomic_compare_exchange_n(&header->SignalState, &state, state - 1, false,
+        if (!consumed ||
+            __atomic_compare_exchange_n(header_word(header), word, *word - (1ull << 32), false,
                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             return true;
     }
@@ -135,29 +163,28 @@ NTKERNELAPI NTSTATUS NTAPI KeWaitForSingleObject(PVOID Object, KWAIT_REASON Wait
                                                  KPROCESSOR_MODE WaitMode, BOOLEAN Alertable,
                                                  PLARGE_INTEGER Timeout) {
     PDISPATCHER_HEADER header = Object;
-    uint32_t *word = wakings(header);
-    uint32_t seen = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+    uint64_t first, word;
     uint64_t deadline;
 
     (void)WaitReason;
     (void)WaitMode;
     (void)Alertable;
-    if (object_take(header))
+    if (object_take(header, &first))
         return STATUS_SUCCESS;
     if (Timeout != NULL && Timeout->QuadPart == 0)
         return STATUS_TIMEOUT;
     for (deadline = deadline_of(Timeout);;) {
         uint64_t now = deadline == PLAT_FOREVER ? 0 : plat_clock_ns();
-        uint32_t count = __atomic_load_n(word, __ATOMIC_SEQ_CST);
 
-        if (object_take(header))
+        if (object_take(header, &word))
             return STATUS_SUCCESS;
         /* Set and reset again while this thread slept: that set let all go on who waited. */
-        if (count != seen && header->Type == OBJECT_NOTIFICATION_EVENT)
+        if (sets_of(word) != sets_of(first) && type_of(word) == OBJECT_NOTIFICATION_EVENT)
             return STATUS_SUCCESS;
         if (deadline != PLAT_FOREVER && now >= deadline)
             return STATUS_TIMEOUT;
-        plat_wait(word, count, deadline == PLAT_FOREVER ? PLAT_FOREVER : deadline - now);
+        plat_wait(sleeping_place(header), 0,
+                  deadline == PLAT_FOREVER ? PLAT_FOREVER : deadline - now);
     }
 }
 

@@ -92,6 +92,8 @@ static void timeouts(void **state) {
     assert_int_equal(wait_for(&e, 1), STATUS_TIMEOUT); /* in the year 1601 */
 }
 
+#define TURNS 100000
+
 struct turns {
     KEVENT mine, yours;
     LONG count;
@@ -100,13 +102,14 @@ struct turns {
 static VOID NTAPI take_turns(PVOID context) {
     struct turns *t = context;
 
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < TURNS; i++) {
         wait_forever(&t->mine);
         t->count++;
         KeSetEvent(&t->yours, 0, FALSE);
     }
 }
 
+/* As often as it takes for a set to fall between a waiter's look at the event and its sleep. */
 static void events_hand_over(void **state) {
     struct turns t = {.count = 0};
     PVOID thread;
@@ -115,13 +118,13 @@ static void events_hand_over(void **state) {
     KeInitializeEvent(&t.mine, SynchronizationEvent, FALSE);
     KeInitializeEvent(&t.yours, SynchronizationEvent, FALSE);
     thread = start(take_turns, &t);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < TURNS; i++) {
         assert_int_equal(t.count, i);
         KeSetEvent(&t.mine, 0, FALSE);
         wait_forever(&t.yours);
     }
     finish(thread);
-    assert_int_equal(t.count, 2000);
+    assert_int_equal(t.count, TURNS);
 }
 
 static KEVENT gate;
@@ -151,6 +154,33 @@ static void notification_event_lets_all_go_on(void **state) {
     for (size_t i = 0; i < THREADS; i++)
         finish(threads[i]);
     assert_int_equal(passed, THREADS);
+}
+
+/* One that waited goes on, though the event is cleared before it can look again. */
+static void a_pulse_lets_all_go_on(void **state) {
+    LARGE_INTEGER pause = {.QuadPart = -20 * MS};
+    PVOID threads[THREADS];
+
+    (void)state;
+    passed = 0;
+    KeInitializeEvent(&gate, NotificationEvent, FALSE);
+    KeInitializeSemaphore(&at_gate, 0, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        threads[i] = start(pass_gate, NULL);
+    for (size_t i = 0; i < THREADS; i++)
+        wait_forever(&at_gate);
+    /* Who was not asleep yet waits for the next. */
+    while (passed != THREADS) {
+        KeDelayExecutionThread(KernelMode, FALSE, &pause);
+        for (int i = 0; i < 257; i++) {
+            KeSetEvent(&gate, 0, FALSE);
+            KeClearEvent(&gate);
+        }
+    }
+    for (size_t i = 0; i < THREADS; i++)
+        finish(threads[i]);
+    assert_int_equal(gate.Header.Type, NotificationEvent);
+    assert_int_equal(gate.Header.Size, sizeof gate / sizeof(LONG));
 }
 
 static void semaphore_counts(void **state) {
@@ -397,6 +427,7 @@ int main(void) {
         cmocka_unit_test(timeouts),
         cmocka_unit_test(events_hand_over),
         cmocka_unit_test(notification_event_lets_all_go_on),
+        cmocka_unit_test(a_pulse_lets_all_go_on),
         cmocka_unit_test(semaphore_counts),
         cmocka_unit_test(threads_are_objects),
         cmocka_unit_test(irql_goes_up_and_down),

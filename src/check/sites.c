@@ -20,17 +20,10 @@
     ((size_t)64) /* for each site, on average: the sites of a file share its name */
 #define NAME_MAX 1023u
 #define WORD sizeof(uint64_t)
-#define CACHE_BITS 10
 
-struct known_site {
-    const char *name; /* our copy */
-    uint32_t line;
-    uint32_t compared; /* bytes of it: its end is one of them, unless it was cut */
-};
+_Atomic(const struct known_site *) sites_cache[1u << SITES_CACHE_BITS];
 
 static struct {
-    _Atomic uint32_t
-        cache[1u << CACHE_BITS]; /* by address of the name and line: ids that may be right */
     struct plat_lock lock;
     bool started, refused;
     struct known_site *site; /* [most], 0 unused */
@@ -110,8 +103,8 @@ static bool start(void) {
 }
 
 void sites_close(void) {
-    for (size_t i = 0; i < RXP_COUNT(sites.cache); i++)
-        atomic_store_explicit(&sites.cache[i], 0, memory_order_relaxed);
+    for (size_t i = 0; i < RXP_COUNT(sites_cache); i++)
+        atomic_store_explicit(&sites_cache[i], NULL, memory_order_relaxed);
     if (sites.site != NULL)
         plat_release(sites.site, table_bytes());
     sites.site = NULL;
@@ -166,12 +159,14 @@ static uint32_t add_site(const char *name, uint32_t length, uint32_t line) {
         sites.names_used += length + 1;
         s->name = copy;
     }
+    s->id = sites.count;
+    atomic_store_explicit(&s->constant, s->name, memory_order_relaxed);
     return sites.count++;
 }
 
-static RXP_NOINLINE uint32_t intern_slow(const char *file, uint32_t line,
-                                         _Atomic uint32_t *cached) {
+static RXP_NOINLINE uint32_t intern_slow(const char *file, uint32_t line) {
     uint32_t length = 0, id = 0;
+    bool constant = plat_is_constant(file);
     while (length < NAME_MAX && file[length] != '\0')
         length++;
     plat_lock_acquire(&sites.lock);
@@ -186,23 +181,24 @@ static RXP_NOINLINE uint32_t intern_slow(const char *file, uint32_t line,
             *slot = add_site(file, length, line);
         id = *slot;
     }
-    if (id != 0)
-        atomic_store_explicit(cached, id, memory_order_release);
+    if (id != 0) {
+        struct known_site *s = &sites.site[id];
+        if (constant)
+            atomic_store_explicit(&s->constant, file, memory_order_relaxed);
+        atomic_store_explicit(sites_cached(file, line), s, memory_order_release);
+    }
     plat_lock_release(&sites.lock);
     return id;
 }
 
 RXP_INLINE uint32_t intern(const char *file, uint32_t line) {
-    uint64_t h = ((uint64_t)(uintptr_t)file + line) * 0x9E3779B97F4A7C15u;
-    _Atomic uint32_t *cached = &sites.cache[h >> (64 - CACHE_BITS)];
-    uint32_t id = atomic_load_explicit(cached, memory_order_acquire);
-    if (id != 0) {
-        const struct known_site *s = &sites.site[id];
-        /* The text is compared too: another module may have been loaded at the same address. */
-        if (s->line == line && same_name(s, file))
-            return id;
-    }
-    return intern_slow(file, line, cached);
+    uint32_t id = sites_known(file, line);
+    if (RXP_LIKELY(id != 0))
+        return id;
+    /* Text that is not constant is compared: another module may have been loaded at the same address. */
+    const struct known_site *s =
+        atomic_load_explicit(sites_cached(file, line), memory_order_acquire);
+    return s != NULL && s->line == line && same_name(s, file) ? s->id : intern_slow(file, line);
 }
 
 uint32_t sites_intern(const char *file, uint32_t line) {

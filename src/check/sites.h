@@ -12,6 +12,8 @@
 #ifndef RXPOOL_CHECK_SITES_H
 #define RXPOOL_CHECK_SITES_H
 
+#include <stdatomic.h>
+
 #include "base/text.h"
 
 #define SITE_STACK 0x80000000u
@@ -27,6 +29,34 @@ struct site {
     const char *module; /* the path that it was loaded from; NULL: in no module */
     uint64_t offset;    /* of pc in the module */
 };
+
+/* A file and a line. */
+struct known_site {
+    const char *name; /* our copy */
+    /* Where the text lies that a caller showed, if it never changes there; else what `name` is. */
+    _Atomic(const char *) constant;
+    uint32_t id, line;
+    uint32_t compared; /* bytes of the name: its end is one of them, unless it was cut */
+};
+
+#define SITES_CACHE_BITS 10
+/* By address of the name and line: what may be right. Published by release: who finds a site finds it filled in. */
+extern RXP_HIDDEN _Atomic(const struct known_site *) sites_cache[1u << SITES_CACHE_BITS];
+
+RXP_INLINE _Atomic(const struct known_site *) *sites_cached(const char *file, uint32_t line) {
+    uint64_t h = ((uint64_t)(uintptr_t)file + line) * 0x9E3779B97F4A7C15u;
+    return &sites_cache[h >> (64 - SITES_CACHE_BITS)];
+}
+
+/* The id of file:line, where that is known by the address of a text that never changes; else 0. */
+RXP_INLINE uint32_t sites_known(const char *file, uint32_t line) {
+    const struct known_site *s =
+        atomic_load_explicit(sites_cached(file, line), memory_order_acquire);
+    return RXP_LIKELY(s != NULL && s->line == line &&
+                      atomic_load_explicit(&s->constant, memory_order_relaxed) == file)
+               ? s->id
+               : 0;
+}
 
 /* The id of file:line, entered at first use; 0 for a NULL file, or when there is no room. Any IRQL <= DISPATCH. */
 uint32_t sites_intern(const char *file, uint32_t line);

@@ -57,3 +57,20 @@ const char *plat_module_of(const void *pc, uint64_t *offset) {
     *offset = (uintptr_t)pc - found.dlfo_link_map->l_addr;
     return found.dlfo_link_map->l_name[0] != '\0' ? found.dlfo_link_map->l_name : plat_program();
 }
+
+/* A library, even one that the program is linked with, may be left out of account: its sites are told by their text. */
+bool plat_is_constant(const void *address) {
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)getauxval(AT_PHDR);
+    size_t count = getauxval(AT_PHNUM), i = 0;
+    while (i < count && header[i].p_type != PT_PHDR)
+        i++;
+    if (i == count) /* where the program was loaded is not known */
+        return false;
+    uintptr_t at = (uintptr_t)address - ((uintptr_t)header - header[i].p_vaddr);
+    for (i = 0; i < count; i++) {
+        if (header[i].p_type == PT_LOAD && (header[i].p_flags & PF_W) == 0 &&
+            at - header[i].p_vaddr < header[i].p_filesz)
+            return true;
+    }
+    return false;
+}

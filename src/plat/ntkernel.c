@@ -125,3 +125,8 @@ const char *plat_module_of(const void *pc, uint64_t *offset) {
     (void)offset;
     return NULL;
 }
+
+bool plat_is_constant(const void *address) {
+    (void)address;
+    return false;
+}

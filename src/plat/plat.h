@@ -78,6 +78,12 @@ const char *plat_module_of(const void *pc, uint64_t *offset);
 /* The path that plat_module_of answers for the program itself; NULL when it cannot be told. */
 const char *plat_program(void);
 
+/*
+ * Whether what lies at the address stays there, unchanged, while the process lives: the program's own constants.
+ * False where that cannot be told.
+ */
+bool plat_is_constant(const void *address);
+
 /* --- time ------------------------------------------------------------------------------------ */
 
 uint64_t plat_clock_ms(void); /* monotonic, coarse (up to 16 ms off), cheap */

@@ -51,3 +51,8 @@ const char *plat_program(void) {
 
     return length == 0 || length >= sizeof(path) ? NULL : keep(path, length);
 }
+
+bool plat_is_constant(const void *address) {
+    (void)address;
+    return false;
+}

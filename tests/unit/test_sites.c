@@ -25,8 +25,47 @@ static void files_and_lines(void **state) {
     assert_int_not_equal(sites_intern("volatile_name.c", 8), id);
     name[0] = 'X';
     assert_string_equal(text_of(id), "volatile_name.c:7");
+    assert_int_not_equal(sites_intern(name, 7), id);
     assert_int_equal(sites_intern(NULL, 7), 0);
     assert_string_equal(text_of(0), "");
+}
+
+/* Constants of the program alone are known by their address; anything else may be another text by and by. */
+static void names_that_stay(void **state) {
+    (void)state;
+    static const char mine[] = "constant_name.c", same[] = "volatile_name.c";
+    char name[] = "constant_name.c";
+    assert_int_equal(sites_known(mine, 9), 0);
+    uint32_t id = sites_intern(mine, 9), old = sites_intern(same, 7);
+    assert_int_equal(sites_known(mine, 9), id);
+    assert_int_equal(sites_known(mine, 10), 0);
+    assert_int_equal(sites_intern(name, 9), id);
+    assert_int_equal(sites_known(name, 9), 0);
+    assert_int_equal(sites_known(same, 7), old);
+    assert_string_equal(text_of(old), "volatile_name.c:7");
+    assert_int_equal(sites_known(NULL, 7), 0);
+}
+
+/* Where a module is unloaded another one may come to lie, with another text at the very same address. */
+static void names_of_modules(void **state) {
+    (void)state;
+    static const char *const paths[] = {MODULE_ONE, MODULE_TWO};
+    const char *name[2], *text[] = {"module_one.c:3", "module_two.c:3"};
+    uint32_t id[2];
+    for (unsigned i = 0; i < 2; i++) {
+        void *handle = dlopen(paths[i], RTLD_NOW);
+        assert_non_null(handle);
+        name[i] = dlsym(handle, "name");
+        assert_non_null(name[i]);
+        id[i] = sites_intern(name[i], 3);
+        assert_int_equal(sites_known(name[i], 3), 0);
+        assert_int_equal(sites_intern(name[i], 3), id[i]);
+        dlclose(handle);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        assert_string_equal(text_of(id[i]), text[i]);
+    if (name[0] != name[1])
+        print_message("the modules lay apart\n");
 }
 
 static __attribute__((noinline)) const void *here(void) {
@@ -154,7 +193,8 @@ static void they_begin_anew(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(files_and_lines),       cmocka_unit_test(return_addresses),
+        cmocka_unit_test(files_and_lines),       cmocka_unit_test(names_that_stay),
+        cmocka_unit_test(names_of_modules),      cmocka_unit_test(return_addresses),
         cmocka_unit_test(the_caller_decides),    cmocka_unit_test(modules_that_are_unloaded),
         cmocka_unit_test(many_places_are_known), cmocka_unit_test(threads_agree),
         cmocka_unit_test(they_begin_anew),

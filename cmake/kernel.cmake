@@ -20,9 +20,9 @@ target_compile_options(rxpool_kernel_build INTERFACE -Wall -Wextra -Werror -Wstr
 set(rxpool_km_sources
     base/broken.c base/damage.c base/fail.c base/frames.c base/lines.c base/options.c base/stop.c
     base/text.c
-    check/block.c check/check.c check/hash/fault.c check/hash/quarantine.c check/hash/registry.c
-    check/hash/scan.c check/hash/sites_pc.c check/hash/unload.c check/leak_rows.c check/leaks.c
-    check/report.c check/rules.c check/sites.c check/stacks.c check/sweep.c
+    check/block.c check/check.c check/hash/fault.c check/hash/quarantine.c check/hash/quick.c
+    check/hash/registry.c check/hash/scan.c check/hash/sites_pc.c check/hash/unload.c check/leak_rows.c
+    check/leaks.c check/report.c check/rules.c check/sites.c check/stacks.c check/sweep.c
     plat/ntkernel.c plat/ntkernel_break.c plat/ntkernel_cpu.c plat/ntkernel_report.c
     plat/ntkernel_verifier.c
     rdbss/override.c rdbss/rx.c rdbss/rx_names.c)

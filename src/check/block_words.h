@@ -238,4 +238,24 @@ RXP_INLINE bool block_pattern_is_whole(const struct record_info *info, uint64_t 
     return wide_is_zero(changed);
 }
 
+/* Whether nothing was written around a block that is handed out. */
+RXP_INLINE bool block_live_is_whole(const struct record_info *info) {
+    return block_header_is_whole(info, block_check_word(info), RX_POOL_STATE_ALLOCATED) &&
+           block_guard_is_whole(info);
+}
+
+/* Marks such a block as freed, and where asked fills it. */
+RXP_INLINE void block_put_ended(const struct record_info *info, bool fill) {
+    block_put_state(info, block_check_word(info), RX_POOL_STATE_FREED);
+    if (RXP_LIKELY(fill))
+        block_put_freed(info);
+}
+
+/* Whether nothing was written to a block, or around it, since then. */
+RXP_INLINE bool block_freed_is_whole(const struct record_info *info, bool filled) {
+    return block_header_is_whole(info, block_check_word(info), RX_POOL_STATE_FREED) &&
+           (filled ? block_pattern_is_whole(info, BLOCK_WORD_OF(BLOCK_FREED))
+                   : block_guard_is_whole(info));
+}
+
 #endif

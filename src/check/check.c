@@ -9,6 +9,7 @@
 #include "check/block_words.h"
 #include "check/fault.h"
 #include "check/inside.h"
+#include "check/quick.h"
 #include "check/rules.h"
 #include "check/sites.h"
 #include "check/stacks.h"
@@ -130,6 +131,7 @@ static bool start(void) {
         check.plain = plat_pool_is_guarded();
         plat_at_exit(at_exit);
         stacks_start(o->stacks);
+        quick_start(check.fill);
         ready = true;
         atomic_store_explicit(&check.ready, true, memory_order_release);
     }
@@ -180,14 +182,8 @@ RXP_INLINE void give_back(const struct record_info *info) {
 
 /* Checks a block that leaves the quarantine. Damaged and told to go on: it is never handed out again. */
 RXP_INLINE bool check_evicted(const struct record_info *info, const struct caller *c) {
-    bool filled = check.fill;
-    if (RXP_LIKELY(info->plain)) {
-        if (RXP_LIKELY(block_header_is_whole(info, block_check_word(info), RX_POOL_STATE_FREED) &&
-                       (filled ? block_pattern_is_whole(info, BLOCK_WORD_OF(BLOCK_FREED))
-                               : block_guard_is_whole(info))))
-            return true;
-    }
-    return find_late_write(info, c);
+    return (RXP_LIKELY(info->plain) && RXP_LIKELY(block_freed_is_whole(info, check.fill))) ||
+           find_late_write(info, c);
 }
 
 /* Checks it and gives it back. */
@@ -447,6 +443,13 @@ static RXP_COLD void *allocate_unrecorded(const struct record_info *info, const 
     return memory;
 }
 
+void *check_hand_out(const struct record_info *info, const struct caller *c) {
+    write_fresh(info);
+    if (RXP_LIKELY(registry_insert(info)))
+        return (void *)(uintptr_t)info->block;
+    return allocate_unrecorded(info, c);
+}
+
 /* A block as the pool gives it, of at least `request` bytes, and a record of it. */
 static RXP_NOINLINE void *allocate_plain(struct record_info *info, size_t request,
                                          enum record_kind kind, const struct caller *c) {
@@ -472,10 +475,7 @@ RXP_INLINE void *allocate(uint32_t type, uint32_t size, uint32_t tag, const stru
         if (RXP_UNLIKELY(!obtain(&info, c)))
             return NULL;
     } while (RXP_UNLIKELY(check_seems_live(&info) && check_in_use(&info, c)));
-    write_fresh(&info);
-    if (RXP_LIKELY(registry_insert(&info)))
-        return (void *)(uintptr_t)info.block;
-    return allocate_unrecorded(&info, c);
+    return check_hand_out(&info, c);
 }
 
 /*
@@ -497,7 +497,7 @@ static RXP_COLD void *allocate_unchecked(uint32_t type, uint32_t size, uint32_t 
     return pool_allocate_whole(type, size, tag, c);
 }
 
-void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c) {
+void *check_allocate_any(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c) {
     bool ready = check_ready();
     sweep_call(c);
     if (RXP_UNLIKELY(size == UINT32_MAX)) {
@@ -597,30 +597,14 @@ static RXP_NOINLINE bool find_damage(const struct record_info *info, const struc
 
 /* Checks a block on its last moment, and marks and fills it; false when it was set aside. */
 RXP_INLINE bool end_life(const struct record_info *info, bool fill, const struct caller *c) {
-    if (RXP_LIKELY(info->plain)) {
-        uint32_t word = block_check_word(info);
-        if (RXP_LIKELY(block_header_is_whole(info, word, RX_POOL_STATE_ALLOCATED) &&
-                       block_guard_is_whole(info))) {
-            block_put_state(info, word, RX_POOL_STATE_FREED);
-            if (RXP_LIKELY(fill))
-                block_put_freed(info);
-            return true;
-        }
+    if (RXP_LIKELY(info->plain) && RXP_LIKELY(block_live_is_whole(info))) {
+        block_put_ended(info, fill);
+        return true;
     }
     if (find_damage(info, c))
         return false;
     block_retire(info, fill);
     return true;
-}
-
-/* The checks on a block's last moment, and its way into the quarantine. */
-RXP_INLINE void retire(struct take *t, bool held, const struct caller *c) {
-    if (RXP_UNLIKELY(!end_life(&t->info, held && check.fill, c)))
-        return;
-    if (RXP_LIKELY(held))
-        quarantine_keep(t);
-    else
-        give_back(&t->info);
 }
 
 /* What a free counts as: of a block that has to stay, another like it does as well. */
@@ -650,7 +634,7 @@ static RXP_NOINLINE void go_on(struct take *t, const struct caller *c) {
     } while (t->more);
 }
 
-RXP_INLINE void make_way(struct take *t, const struct caller *c) {
+void check_make_way(struct take *t, const struct caller *c) {
     exchange(t, c);
     for (unsigned i = 1; i < t->victims; i++)
         evict(&t->victim[i], c);
@@ -660,14 +644,20 @@ RXP_INLINE void make_way(struct take *t, const struct caller *c) {
         drain(t->irql <= APC_LEVEL, false, c);
 }
 
-RXP_INLINE void finish_free(struct take *t, bool held, const struct caller *c) {
-    retire(t, held, c);
-    if (RXP_LIKELY(held))
-        make_way(t, c);
+void check_keep(struct take *t, const struct caller *c) {
+    quarantine_keep(t);
+    check_make_way(t, c);
 }
 
+/* A damaged block stays where it is: it counts as held all the same. */
 void check_finish_free(struct take *t, bool held, const struct caller *c) {
-    finish_free(t, held, c);
+    bool whole = end_life(&t->info, held && check.fill, c);
+    if (RXP_LIKELY(whole && held))
+        quarantine_keep(t);
+    else if (whole)
+        give_back(&t->info);
+    if (RXP_LIKELY(held))
+        check_make_way(t, c);
 }
 
 /* Frees it, whose ever it is; a heap's block is no business of the pool's routines. */
@@ -708,7 +698,7 @@ static RXP_NOINLINE void free_uncommon(struct take *t, enum take_verdict verdict
     }
 }
 
-void check_free(void *block, uint32_t tag, const struct caller *c) {
+void check_free_any(void *block, uint32_t tag, const struct caller *c) {
     struct take t; /* large: only what goes in is set */
     bool ready = check_ready();
     sweep_call(c);
@@ -720,7 +710,7 @@ void check_free(void *block, uint32_t tag, const struct caller *c) {
     t.held_most = check.held_most;
     enum take_verdict verdict = ready ? quarantine_take(&t) : TAKE_UNKNOWN;
     if (RXP_LIKELY(verdict == TAKE_HELD && t.info.family == 0))
-        finish_free(&t, true, c);
+        check_finish_free(&t, true, c);
     else
         free_uncommon(&t, verdict, c);
 }

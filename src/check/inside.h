@@ -53,4 +53,14 @@ RXP_INLINE bool check_seems_live(const struct record_info *info) {
  * block, and lets it wait or gives it back.
  */
 void check_finish_free(struct take *t, bool held, const struct caller *c);
+/* What is left of that when the block is as the quarantine will check it. */
+void check_keep(struct take *t, const struct caller *c);
+/* What is left when the block is in the quarantine: *t says what leaves that for it. */
+void check_make_way(struct take *t, const struct caller *c);
+
+/* check_allocate and check_free in every case. */
+void *check_allocate_any(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c);
+void check_free_any(void *block, uint32_t tag, const struct caller *c);
+/* Makes a block of the pool's memory as *info says, and enters it. NULL when memory is short. */
+void *check_hand_out(const struct record_info *info, const struct caller *c);
 #endif

@@ -20,17 +20,21 @@ extern RXP_HIDDEN _Atomic uint64_t rules_good;
 /* All of the rules. */
 bool rules_allow_slow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c);
 
+/* Whether a request of some bytes may go on for certain: whatever the type, this IRQL is low enough. */
+RXP_INLINE bool rules_known(uint32_t type, uint32_t tag) {
+    return RXP_LIKELY(atomic_load_explicit(&rules_good, memory_order_relaxed) ==
+                      RULES_NAMES(type, tag)) &&
+           RXP_LIKELY(KeGetCurrentIrql() <= APC_LEVEL);
+}
+
 /*
  * Whether a request for `size` bytes may go on: false, with a report, where the rules forbid it and
  * on_error=log keeps the process. No bytes are reported and allowed; a tag outside the documented
  * characters is warned of.
  */
 RXP_INLINE bool rules_allow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c) {
-    if (RXP_LIKELY(atomic_load_explicit(&rules_good, memory_order_relaxed) ==
-                   RULES_NAMES(type, tag)) &&
-        RXP_LIKELY(size != 0) && RXP_LIKELY(KeGetCurrentIrql() <= APC_LEVEL))
-        return true; /* whatever the type, this IRQL is low enough */
-    return rules_allow_slow(type, size, tag, c);
+    return (RXP_LIKELY(size != 0) && rules_known(type, tag)) ||
+           rules_allow_slow(type, size, tag, c);
 }
 
 #endif

@@ -192,12 +192,11 @@ static RXP_NOINLINE uint32_t intern_slow(const char *file, uint32_t line) {
 }
 
 RXP_INLINE uint32_t intern(const char *file, uint32_t line) {
-    uint32_t id = sites_known(file, line);
-    if (RXP_LIKELY(id != 0))
-        return id;
+    const struct known_site *s = sites_known(file, line);
+    if (RXP_LIKELY(s != NULL))
+        return s->id;
     /* Text that is not constant is compared: another module may have been loaded at the same address. */
-    const struct known_site *s =
-        atomic_load_explicit(sites_cached(file, line), memory_order_acquire);
+    s = atomic_load_explicit(sites_cached(file, line), memory_order_acquire);
     return s != NULL && s->line == line && same_name(s, file) ? s->id : intern_slow(file, line);
 }
 

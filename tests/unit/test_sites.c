@@ -35,15 +35,15 @@ static void names_that_stay(void **state) {
     (void)state;
     static const char mine[] = "constant_name.c", same[] = "volatile_name.c";
     char name[] = "constant_name.c";
-    assert_int_equal(sites_known(mine, 9), 0);
+    assert_null(sites_known(mine, 9));
     uint32_t id = sites_intern(mine, 9), old = sites_intern(same, 7);
-    assert_int_equal(sites_known(mine, 9), id);
-    assert_int_equal(sites_known(mine, 10), 0);
+    assert_int_equal(sites_known(mine, 9)->id, id);
+    assert_null(sites_known(mine, 10));
     assert_int_equal(sites_intern(name, 9), id);
-    assert_int_equal(sites_known(name, 9), 0);
-    assert_int_equal(sites_known(same, 7), old);
+    assert_null(sites_known(name, 9));
+    assert_int_equal(sites_known(same, 7)->id, old);
     assert_string_equal(text_of(old), "volatile_name.c:7");
-    assert_int_equal(sites_known(NULL, 7), 0);
+    assert_null(sites_known(NULL, 7));
 }
 
 /* Where a module is unloaded another one may come to lie, with another text at the very same address. */
@@ -58,7 +58,7 @@ static void names_of_modules(void **state) {
         name[i] = dlsym(handle, "name");
         assert_non_null(name[i]);
         id[i] = sites_intern(name[i], 3);
-        assert_int_equal(sites_known(name[i], 3), 0);
+        assert_null(sites_known(name[i], 3));
         assert_int_equal(sites_intern(name[i], 3), id[i]);
         dlclose(handle);
     }

@@ -54,8 +54,11 @@ void contexts_start(void) {
     contexts_fenced = !plat_barrier();
     plat_lock_acquire(&contexts.lock);
     contexts_late = make();
-    if (contexts_late != NULL)
+    if (contexts_late != NULL) {
         contexts_late->owned = true;
+        atomic_store_explicit(&contexts_late->busy, 1,
+                              memory_order_relaxed); /* for ever: only by its lock */
+    }
     plat_lock_release(&contexts.lock);
 }
 

@@ -60,25 +60,38 @@ void context_leave_slow(struct context *x);
 extern RXP_HIDDEN bool contexts_fenced;
 extern RXP_HIDDEN struct context *contexts_late;
 
-RXP_INLINE struct context *context_enter(void) {
-    struct context *x = context_mine;
-    if (RXP_UNLIKELY(x == NULL || contexts_fenced ||
-                     atomic_load_explicit(&x->busy, memory_order_relaxed) != 0))
-        return context_enter_slow();
+/* Whether its owner may enter a context without more ado: then it is its own, and not the late one. */
+RXP_INLINE bool context_is_easy(const struct context *x) {
+    return x != NULL && !contexts_fenced &&
+           atomic_load_explicit(&x->busy, memory_order_relaxed) == 0;
+}
+
+/* Enters such a context; false when another thread wants it. */
+RXP_INLINE bool context_enter_easy(struct context *x) {
     atomic_store_explicit(&x->busy, 1, memory_order_relaxed);
     atomic_signal_fence(memory_order_seq_cst); /* pairs with plat_barrier in contexts_lock */
-    if (RXP_UNLIKELY(atomic_load_explicit(&x->wanted, memory_order_acquire) != 0)) {
-        atomic_store_explicit(&x->busy, 0, memory_order_release);
-        return context_enter_slow();
-    }
-    return x;
+    if (RXP_LIKELY(atomic_load_explicit(&x->wanted, memory_order_acquire) == 0))
+        return true;
+    atomic_store_explicit(&x->busy, 0, memory_order_release);
+    return false;
+}
+
+RXP_INLINE void context_leave_easy(struct context *x) {
+    atomic_store_explicit(&x->busy, 0, memory_order_release);
+}
+
+RXP_INLINE struct context *context_enter(void) {
+    struct context *x = context_mine;
+    return RXP_LIKELY(context_is_easy(x)) && RXP_LIKELY(context_enter_easy(x))
+               ? x
+               : context_enter_slow();
 }
 
 RXP_INLINE void context_leave(struct context *x) {
     if (RXP_UNLIKELY(x == contexts_late))
         context_leave_slow(x);
     else
-        atomic_store_explicit(&x->busy, 0, memory_order_release);
+        context_leave_easy(x);
 }
 
 /* The calling thread's pin, so that a fork can end it; nothing in a thread without a context. */

@@ -8,13 +8,11 @@
 #include "check/quarantine.h"
 
 #include "base/options.h"
-#include "check/block.h"
 #include "check/map/index.h"
 #include "check/map/lists.h"
+#include "check/map/queue.h"
 #include "check/sweep.h"
-#include "check/take.h"
 
-#define CLOCK_USES 16u /* frees for one look at the clock, where no allocation looks */
 #define STEPS 256u     /* of quarantine= */
 #define PATIENCE 4096u /* frees between two vain tries to get a step from another context */
 
@@ -24,49 +22,6 @@ static struct {
 } quarantine;
 
 /* --- queues: inside a context ------------------------------------------------------------------ */
-
-/* The time, or one before it: to ask at each free would cost a twentieth of it. */
-static uint32_t recent(struct context *x) {
-    if (RXP_UNLIKELY(++x->clock_age > CLOCK_USES)) {
-        x->clock_age = 0;
-        x->clock = (uint32_t)plat_clock_ms();
-    }
-    return x->clock;
-}
-
-RXP_INLINE void push(struct context *x, uint32_t number, const struct record_info *info) {
-    struct queue *q = &x->held[info->type & TAKE_PAGED];
-    struct record *r = record_at(number);
-    uint64_t bytes = take_held_bytes(info);
-    record_set_next(r, 0);
-    record_set_seen(r, RECORD_SEEN(SEEN_AT_FREE, recent(x)));
-    if (RXP_UNLIKELY(q->head == 0))
-        q->head = number;
-    else
-        record_set_next(record_at(q->tail), number);
-    q->tail = number;
-    q->bytes += bytes;
-    x->room -= (int64_t)bytes;
-}
-
-/* The next block to leave has lain untouched for long: its record and bytes may be here by then. */
-RXP_INLINE void fetch_ahead(uint32_t number) {
-    const struct record *next = record_at(number);
-    uintptr_t header = (uintptr_t)record_get(next, RECORD_BLOCK) - BLOCK_HEADER;
-    RXP_PREFETCH((const void *)header);
-    RXP_PREFETCH((const void *)(header + BLOCK_CACHE_LINE));
-    RXP_PREFETCH(record_at(record_next(next)));
-}
-
-RXP_INLINE void unlink_head(struct context *x, struct queue *q, const struct record *r,
-                            const struct record_info *info) {
-    uint64_t bytes = take_held_bytes(info);
-    q->head = record_next(r);
-    q->bytes -= bytes;
-    x->room += (int64_t)bytes;
-    if (RXP_LIKELY(q->head != 0))
-        fetch_ahead(q->head);
-}
 
 /*
  * Takes the oldest block off the queue, as a ghost; false when there is none, or a sweep looks at it. Only a
@@ -81,7 +36,8 @@ static RXP_NOINLINE bool pop(struct context *x, struct queue *q, struct record_i
         bool leaves = out->state == RECORD_HELD;
         if (leaves ? !record_move(r, &state, RECORD_GHOST) : out->state == RECORD_SWEPT)
             return false;
-        unlink_head(x, q, r, out);
+        queue_unlink(q, r);
+        queue_count(x, out, -1);
         if (leaves)
             return true;
         if (out->state == RECORD_DEAD)
@@ -99,7 +55,8 @@ RXP_INLINE bool pop_held(struct context *x, struct queue *q, struct record_info 
         return pop(x, q, out);
     record_read(r, state, out);
     record_put(r, RECORD_STATE, record_with(state, RECORD_GHOST));
-    unlink_head(x, q, r, out);
+    queue_unlink(q, r);
+    queue_count(x, out, -1);
     return true;
 }
 
@@ -165,8 +122,7 @@ static RXP_NOINLINE bool ask_for_room(struct context *x) {
 /* Lets blocks leave while the context holds more than its allowance. */
 RXP_INLINE void make_room(struct context *x, struct take *t) {
     do {
-        bool paged = x->held[TAKE_PAGED].bytes > x->held[0].bytes && t->irql <= APC_LEVEL;
-        if (!pop_held(x, &x->held[paged ? TAKE_PAGED : 0], &t->victim[t->victims]))
+        if (!pop_held(x, queue_of_victims(x, t->irql), &t->victim[t->victims]))
             return;
         t->victims++;
     } while (RXP_UNLIKELY(x->room < 0) && t->victims < QUARANTINE_VICTIMS);
@@ -249,7 +205,8 @@ void quarantine_keep(struct take *t) {
         return;
     }
     record_put(r, RECORD_STATE, record_with(state, RECORD_HELD));
-    push(x, t->number, &t->info);
+    queue_link(x, &x->held[t->info.type & TAKE_PAGED], r, t->number);
+    queue_count(x, &t->info, 1);
     if (x->room < 0) {
         if (RXP_UNLIKELY(x->patience == 0))
             asks = ask_for_room(x);

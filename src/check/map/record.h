@@ -82,6 +82,11 @@ RXP_INLINE uint64_t record_with(uint64_t state_word, enum record_state state) {
                                                                         << RECORD_STATE_SHIFT;
 }
 
+/* The same, where the state in it is known. */
+RXP_INLINE uint64_t record_step(uint64_t state_word, enum record_state from, enum record_state to) {
+    return state_word + ((uint64_t)to - (uint64_t)from) * ((uint64_t)1 << RECORD_STATE_SHIFT);
+}
+
 RXP_INLINE enum record_state record_state(uint64_t state_word) {
     return (enum record_state)(state_word >> RECORD_STATE_SHIFT & 0xFF);
 }

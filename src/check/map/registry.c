@@ -12,9 +12,10 @@
 static struct {
     struct plat_lock start_lock, sequence_lock;
     uint32_t sequence;
-    _Atomic uint32_t mark; /* the latest */
     _Atomic bool ready;
 } registry;
+
+_Atomic uint32_t lists_mark;
 
 /* --- start and fork --------------------------------------------------------------------------- */
 
@@ -89,7 +90,7 @@ bool registry_ready(void) {
  * A step of numbers, or the rest of one that was left at the number in front of break=: so the call that
  * gets that number comes by here, and no other has to look.
  */
-static RXP_NOINLINE void refill_sequence(struct context *x) {
+RXP_NOINLINE void lists_refill_sequence(struct context *x) {
     if (x->sequence % SEQUENCE_STEP == 0) {
         plat_lock_acquire(&registry.sequence_lock);
         x->sequence = registry.sequence;
@@ -173,26 +174,6 @@ static uint32_t record_left(uint64_t block) {
     return 0;
 }
 
-/*
- * The words are put together in registers: the caller has just stored the fields one by one, and a word
- * read over two such stores waits until both have reached memory.
- */
-RXP_INLINE void write_record(struct record *r, const struct record_info *info, struct context *x) {
-    if (RXP_UNLIKELY(x->sequence == x->sequence_end))
-        refill_sequence(x);
-    x->clock = info->time;
-    x->clock_age = 0;
-    uint32_t mark = atomic_load_explicit(&registry.mark, memory_order_relaxed);
-    record_put(r, RECORD_BLOCK, info->block);
-    record_put(r, RECORD_SIZE, info->size);
-    record_put(r, RECORD_TAG, record_pair(info->tag, info->back));
-    record_put(r, RECORD_ALLOC, record_pair(info->alloc_site, x->thread));
-    record_put(r, RECORD_WHEN, record_pair(info->time, ++x->sequence));
-    record_put(r, RECORD_FREE, mark);
-    record_set_seen(r, 0);
-    record_put(r, RECORD_STATE, record_state_word(info, RECORD_LIVE));
-}
-
 static RXP_NOINLINE bool insert_new(struct context *x, const struct record_info *info) {
     uint32_t n = new_record(x);
     if (n == 0)
@@ -203,7 +184,7 @@ static RXP_NOINLINE bool insert_new(struct context *x, const struct record_info 
         lists_recycle(x, n);
         return false;
     }
-    write_record(r, info, x);
+    lists_write(r, info, x);
     return true;
 }
 
@@ -214,7 +195,7 @@ bool registry_insert(const struct record_info *info) {
         return false;
     bool done = true;
     if (RXP_LIKELY(n != 0))
-        write_record(record_at(n), info, x);
+        lists_write(record_at(n), info, x);
     else
         done = insert_new(x, info);
     context_leave(x);
@@ -466,9 +447,9 @@ uint64_t registry_bytes(void) {
 
 /* Relaxed is exact: what happens before or after the mark reads an earlier or a later value of one variable. */
 uint32_t registry_mark(void) {
-    uint32_t last = atomic_load_explicit(&registry.mark, memory_order_relaxed);
+    uint32_t last = atomic_load_explicit(&lists_mark, memory_order_relaxed);
     while (last != UINT32_MAX &&
-           !atomic_compare_exchange_weak_explicit(&registry.mark, &last, last + 1,
+           !atomic_compare_exchange_weak_explicit(&lists_mark, &last, last + 1,
                                                   memory_order_relaxed, memory_order_relaxed))
         ;
     return last != UINT32_MAX ? last + 1 : last;

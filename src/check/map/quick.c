@@ -1,0 +1,293 @@
+/* The common case in user mode: see quick.h. */
+#include "check/quick.h"
+
+#include "base/backend.h"
+#include "check/inside.h"
+#include "check/map/index.h"
+#include "check/map/lists.h"
+#include "check/map/queue.h"
+#include "check/rules.h"
+#include "check/sites.h"
+#include "check/stacks.h"
+#include "check/sweep.h"
+
+#define TYPES_MOST (PagedPool | NonPagedPoolNx) /* bits of a POOL_TYPE that ask for nothing more */
+#define HELD_MOST (BLOCK_HEADER + BLOCK_UNITS_MOST + BLOCK_UNIT)
+
+static struct {
+    _Atomic bool on;
+    bool fill;
+    const struct pool_backend *backend;
+} quick;
+
+void quick_start(bool fill) {
+    const struct options *o = options_get();
+    quick.fill = fill;
+    quick.backend = pool_backend();
+    bool on = quick.backend != NULL && o->fail == OPTIONS_FAIL_NONE && o->stacks == 0 &&
+              !check_guards() && !plat_pool_is_guarded() && quarantine_most() >= HELD_MOST &&
+              !atomic_load_explicit(&sweep_is_on, memory_order_relaxed);
+    atomic_store_explicit(&quick.on, on, memory_order_release);
+}
+
+RXP_INLINE bool is_on(void) {
+    return RXP_LIKELY(atomic_load_explicit(&quick.on, memory_order_acquire));
+}
+
+RXP_INLINE uint32_t site_of(const struct caller *c) {
+    const struct known_site *s = sites_known(c->file, c->line);
+    return RXP_LIKELY(s != NULL) ? s->id : sites_of(c);
+}
+
+/* Whether the block is of the pool and of the simplest kind, and in the state. */
+RXP_INLINE bool is_plain(uint64_t state_word, enum record_state state) {
+    const struct record_info plain = {.kind = RECORD_POOL, .plain = true};
+    return state_word >> 32 == record_state_word(&plain, state) >> 32;
+}
+
+/* What is read of the record of such a block. */
+RXP_INLINE struct record_info plain_info(const struct record *r, uint64_t block,
+                                         uint64_t state_word) {
+    return (struct record_info){
+        .block = block,
+        .size = record_get(r, RECORD_SIZE),
+        .tag = (uint32_t)record_get(r, RECORD_TAG),
+        .back = BLOCK_HEADER,
+        .type = (uint16_t)state_word,
+        .tail = (uint16_t)(state_word >> 16),
+        .plain = true,
+    };
+}
+
+/* --- allocation ------------------------------------------------------------------------------ */
+
+RXP_INLINE size_t request_of(uint32_t size) {
+    return rxp_round_up(BLOCK_HEADER + (size_t)size + 1, BLOCK_ALIGNMENT);
+}
+
+/* A block in memory of the pool as it hands it out. */
+RXP_INLINE struct record_info fresh_info(uint64_t block, uint32_t type, uint32_t size,
+                                         uint32_t tag) {
+    return (struct record_info){
+        .block = block,
+        .size = size,
+        .tag = tag,
+        .back = BLOCK_HEADER,
+        .type = (uint16_t)type,
+        .tail = (uint16_t)(request_of(size) - BLOCK_HEADER - size),
+        .plain = true,
+    };
+}
+
+/* The record of the block that was here before, if nobody holds it any more; else NULL. */
+RXP_INLINE struct record *ghost_at(uint64_t block) {
+    uint32_t number = index_find(block);
+    struct record *r = record_at(number);
+    return RXP_LIKELY(number != 0) &&
+                   RXP_LIKELY((record_get(r, RECORD_BLOCK) ^ block) < REGISTRY_GRANULE) &&
+                   RXP_LIKELY(record_state(record_get(r, RECORD_STATE)) == RECORD_GHOST)
+               ? r
+               : NULL;
+}
+
+static RXP_COLD bool in_use(uint64_t block, const struct caller *c) {
+    const struct record_info info = {.block = block};
+    return check_in_use(&info, c);
+}
+
+/* A block's memory, for check.c. */
+static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
+                                   uint32_t site, const struct caller *c) {
+    struct record_info info = fresh_info(block, type, size, tag);
+    info.alloc_site = site;
+    info.time = (uint32_t)plat_clock_ms();
+    return check_hand_out(&info, c);
+}
+
+/* The pool's memory; NULL where it is not to be had at once, or its list is broken, which was reported. */
+RXP_INLINE uintptr_t obtain(uint32_t type, size_t request, uint32_t tag, const struct caller *c) {
+    bool whole;
+    void *memory = quick.backend->allocate(type, request, tag, &whole);
+    if (RXP_LIKELY(memory == NULL || whole))
+        return (uintptr_t)memory;
+    check_list_is_broken(memory, c);
+    return 0;
+}
+
+void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c) {
+    struct context *x = context_mine;
+    if (RXP_UNLIKELY(!is_on() || size - 1 >= BLOCK_UNITS_MOST || (type & ~TYPES_MOST) != 0 ||
+                     !rules_known(type, tag) || !context_is_easy(x)))
+        return check_allocate_any(type, size, tag, c);
+    uint32_t site = site_of(c);
+    uintptr_t memory = obtain(type, request_of(size), tag, c);
+    uint64_t block = memory + BLOCK_HEADER;
+    if (RXP_UNLIKELY(memory == 0))
+        return check_allocate_any(type, size, tag, c);
+    rxp_assert(memory % BLOCK_ALIGNMENT == 0 && memory % PAGE_SIZE + request_of(size) <= PAGE_SIZE);
+    struct record_info info = fresh_info(block, type, size, tag);
+    struct record *r = ghost_at(block);
+    if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
+        return check_allocate_any(type, size, tag, c);
+    if (RXP_UNLIKELY(r == NULL))
+        return hand_out(block, type, size, tag, site, c);
+    block_put_live(&info, quick.fill);
+    info.alloc_site = site;
+    info.time = (uint32_t)plat_clock_ms();
+    if (RXP_UNLIKELY(!context_enter_easy(x)))
+        return hand_out(block, type, size, tag, site, c);
+    lists_write(r, &info, x);
+    context_leave_easy(x);
+    return (void *)(uintptr_t)block;
+}
+
+/* --- free ------------------------------------------------------------------------------------ */
+
+/* A block that was taken. */
+struct taken {
+    struct record *r;
+    uint32_t number, site;
+    uint64_t live; /* its state word before */
+};
+
+/* The same for check.c. */
+static void as_take(struct take *t, const struct taken *from) {
+    t->site = from->site;
+    t->irql = KeGetCurrentIrql();
+    t->victims = 0;
+    t->more = t->surplus = t->told = false;
+    t->number = from->number;
+    record_read(from->r, from->live, &t->info);
+    t->block = t->info.block;
+}
+
+static RXP_NOINLINE void finish(struct taken from, const struct caller *c) {
+    struct take t;
+    as_take(&t, &from);
+    check_finish_free(&t, true, c);
+}
+
+static RXP_NOINLINE void keep(struct taken from, const struct caller *c) {
+    struct take t;
+    as_take(&t, &from);
+    check_keep(&t, c);
+}
+
+/* Who left the quarantine for a block. */
+struct left {
+    struct record *r;
+    uint64_t held;   /* its state word before */
+    bool told, more; /* as in struct take */
+    struct counted_block counted;
+};
+
+static RXP_NOINLINE void make_way(struct left from, const struct caller *c) {
+    struct take t;
+    t.irql = KeGetCurrentIrql();
+    t.victims = 1;
+    t.told = from.told;
+    t.counted = from.counted;
+    t.more = from.more;
+    t.surplus = false;
+    record_read(from.r, from.held, &t.victim[0]);
+    check_make_way(&t, c);
+}
+
+/* The two are not of a kind: what of the counts changes. The other account is asked before anybody could take the block. */
+static RXP_NOINLINE bool count_apart(struct context *x, struct record_info in,
+                                     struct record_info gone, struct counted_block *counted) {
+    queue_count(x, &in, 1);
+    queue_count(x, &gone, -1);
+    if (take_same_account(&in, &gone))
+        return false;
+    *counted = quick.backend->counted((const void *)(uintptr_t)(in.block - in.back));
+    return true;
+}
+
+/*
+ * Puts the block in a queue, and takes the oldest one off one. False, with nothing done: there is room without
+ * that, or something is in the way. (Record 0 is nobody's: the queue is empty.)
+ */
+RXP_INLINE bool exchange(struct context *x, const struct taken *in, const struct record_info *info,
+                         struct left *out, struct record_info *gone) {
+    uint64_t filling = record_step(in->live, RECORD_LIVE, RECORD_FILLING);
+    if (RXP_UNLIKELY(!context_enter_easy(x)))
+        return false;
+    struct queue *q = queue_of_victims(x, PASSIVE_LEVEL);
+    struct record *r = record_at(q->head);
+    uint64_t held = record_get(r, RECORD_STATE);
+    if (RXP_UNLIKELY(record_get(in->r, RECORD_STATE) != filling || !is_plain(held, RECORD_HELD) ||
+                     x->patience == 0 || x->room >= (int64_t)take_held_bytes(info))) {
+        context_leave_easy(x);
+        return false;
+    }
+    x->patience--;
+    record_put(in->r, RECORD_STATE, record_step(filling, RECORD_FILLING, RECORD_HELD));
+    queue_link(x, &x->held[info->type & TAKE_PAGED], in->r, in->number);
+    record_put(r, RECORD_STATE, record_step(held, RECORD_HELD, RECORD_GHOST));
+    queue_unlink(q, r);
+    *gone = plain_info(r, record_get(r, RECORD_BLOCK), held);
+    *out = (struct left){.r = r, .held = held};
+    /* Of a kind, also by the type and the tail in the state word's lower half: every count is what it was. */
+    if (RXP_UNLIKELY(gone->size != info->size || gone->tag != info->tag ||
+                     (uint32_t)held != (uint32_t)filling)) {
+        struct counted_block counted = {0, 0};
+        out->told = count_apart(x, *info, *gone, &counted);
+        out->counted = counted;
+    }
+    out->more = x->room < 0;
+    context_leave_easy(x);
+    return true;
+}
+
+RXP_INLINE void give_back(const struct left *out, const struct record_info *gone) {
+    void *memory = (void *)(uintptr_t)(gone->block - gone->back);
+    if (RXP_UNLIKELY(out->told))
+        quick.backend->hold_instead(out->counted, quick.backend->counted(memory));
+    ExFreePool(memory);
+}
+
+/* False: nothing was done. */
+RXP_INLINE bool take(uint64_t block, const struct context *x, struct taken *out,
+                     const struct caller *c) {
+    out->number = index_find(block);
+    out->r = record_at(out->number);
+    if (RXP_UNLIKELY(out->number == 0 || record_get(out->r, RECORD_BLOCK) != block))
+        return false;
+    out->live = record_get(out->r, RECORD_STATE);
+    if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE)))
+        return false;
+    out->site = site_of(c);
+    uint64_t state = out->live;
+    if (RXP_UNLIKELY(!atomic_compare_exchange_strong_explicit(
+            &out->r->word[RECORD_STATE], &state, record_step(state, RECORD_LIVE, RECORD_FILLING),
+            memory_order_acq_rel, memory_order_acquire)))
+        return false;
+    record_put(out->r, RECORD_FREE, record_pair(out->site, x->thread));
+    return true;
+}
+
+void check_free(void *address, uint32_t tag, const struct caller *c) {
+    struct context *x = context_mine;
+    struct taken in;
+    struct left out;
+    struct record_info gone;
+    uint64_t block = (uintptr_t)address;
+    if (RXP_UNLIKELY(!is_on() || tag != 0 || KeGetCurrentIrql() > APC_LEVEL ||
+                     !context_is_easy(x) || !take(block, x, &in, c))) {
+        check_free_any(address, tag, c);
+        return;
+    }
+    const struct record_info info = plain_info(in.r, block, in.live);
+    if (RXP_UNLIKELY(!block_live_is_whole(&info))) {
+        finish(in, c);
+        return;
+    }
+    block_put_ended(&info, quick.fill);
+    if (RXP_UNLIKELY(!exchange(x, &in, &info, &out, &gone)))
+        keep(in, c);
+    else if (RXP_LIKELY(block_freed_is_whole(&gone, quick.fill) && !out.more))
+        give_back(&out, &gone);
+    else
+        make_way(out, c);
+}

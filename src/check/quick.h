@@ -1,0 +1,18 @@
+/*
+ * The common case of an allocation and of a free of the pool, in as few instructions as it takes: a small block of
+ * the simplest kind (block_words.h) at an IRQL that every type allows, under no option that asks for more, and with
+ * nothing wrong. check_allocate and check_free begin with it; whatever is otherwise is left to check.c (inside.h), from the
+ * start or from where it turned up.
+ *
+ *   map/    user mode
+ *   hash/   a kernel: there is no such case
+ */
+#ifndef RXPOOL_CHECK_QUICK_H
+#define RXPOOL_CHECK_QUICK_H
+
+#include "check/check.h"
+
+/* From now on there is one, unless options forbid that. When check.c is ready, with its options. */
+void quick_start(bool fill);
+
+#endif

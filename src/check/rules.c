@@ -19,7 +19,8 @@
 #define CALLER_TAG_NO_LETTER 0x9D
 #define HEAP_INVALID_ARGUMENT 0x9
 
-_Atomic uint64_t rules_good;
+/* Zero is no names for certain, where those of type 0 and tag 0 would be. */
+_Atomic uint64_t rules_good[1u << RULES_KNOWN_BITS] = {~(uint64_t)0};
 static _Atomic uint32_t odd; /* the tag last warned of */
 
 static bool type_allowed(const struct report_request *q, const struct caller *c) {
@@ -79,10 +80,11 @@ static bool odd_tag(uint32_t tag) {
 static bool names_allowed(const struct report_request *q, const struct caller *c) {
     if (!type_allowed(q, c) || !tag_allowed(q, c))
         return false;
-    /* Each odd tag once, as long as two of them do not alternate. */
+    /* Each odd tag once, as long as no other one takes its place. */
     if (odd_tag(q->tag) && atomic_exchange(&odd, q->tag) != q->tag)
         report_odd_tag(c, q);
-    atomic_store_explicit(&rules_good, RULES_NAMES(q->type, q->tag), memory_order_relaxed);
+    uint64_t names = RULES_NAMES(q->type, q->tag);
+    atomic_store_explicit(rules_place(names), names, memory_order_relaxed);
     return true;
 }
 

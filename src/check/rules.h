@@ -14,16 +14,21 @@
 
 #define RULES_NAMES(type, tag) ((uint64_t)(type) << 32 | (tag))
 
-/* The type and tag last found good: a driver has few of them and uses them often. */
-extern RXP_HIDDEN _Atomic uint64_t rules_good;
+/* Types and tags found good, by their hash: a driver has few of them and uses them often. */
+#define RULES_KNOWN_BITS 6
+extern RXP_HIDDEN _Atomic uint64_t rules_good[1u << RULES_KNOWN_BITS];
+
+RXP_INLINE _Atomic uint64_t *rules_place(uint64_t names) {
+    return &rules_good[names * 0x9E3779B97F4A7C15u >> (64 - RULES_KNOWN_BITS)];
+}
 
 /* All of the rules. */
 bool rules_allow_slow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c);
 
 /* Whether a request of some bytes may go on for certain: whatever the type, this IRQL is low enough. */
 RXP_INLINE bool rules_known(uint32_t type, uint32_t tag) {
-    return RXP_LIKELY(atomic_load_explicit(&rules_good, memory_order_relaxed) ==
-                      RULES_NAMES(type, tag)) &&
+    uint64_t names = RULES_NAMES(type, tag);
+    return RXP_LIKELY(atomic_load_explicit(rules_place(names), memory_order_relaxed) == names) &&
            RXP_LIKELY(KeGetCurrentIrql() <= APC_LEVEL);
 }
 

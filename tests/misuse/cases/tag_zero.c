@@ -2,6 +2,6 @@
 #include <ntrxdef.h>
 
 int main(void) {
-    RxFreePool(RxAllocatePoolWithTag(PagedPool, 100, MISUSE ? 0 : 'tseT'));
+    RxFreePool(RxAllocatePoolWithTag(NonPagedPool, 100, MISUSE ? 0 : 'tseT'));
     return 0;
 }

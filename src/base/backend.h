@@ -45,6 +45,12 @@ struct counted_block {
     int64_t bytes;
 };
 
+/* Of the pool, or NULL; `whole`: there is some, and the list of free blocks that it was taken from goes on to a block. */
+struct backend_memory {
+    void *memory;
+    bool whole;
+};
+
 struct pool_backend {
     /* What `address` is; never touches the memory. *start and *tag are set for the first two. */
     enum backend_kind (*lookup)(const void *address, uintptr_t *start, uint32_t *tag);
@@ -65,10 +71,10 @@ struct pool_backend {
      */
     void (*each_live)(void (*visit)(void *argument, uintptr_t block, size_t bytes), void *argument);
     /*
-     * ExAllocatePoolWithTagPriority where that would serve the call at once, and list_goes_on of the block in
-     * *whole; NULL: nothing was done, ask it.
+     * ExAllocatePoolWithTagPriority where that would serve the call at once, and list_goes_on of the block;
+     * NULL: nothing was done, ask it.
      */
-    void *(*allocate)(uint32_t type, size_t size, uint32_t tag, bool *whole);
+    struct backend_memory (*allocate)(uint32_t type, size_t size, uint32_t tag);
     /*
      * After an allocation that answered `block`: whether the list of free blocks that it was taken from goes
      * on to a block. The list runs through memory that was freed and may have been written to since; where

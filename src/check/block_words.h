@@ -133,22 +133,23 @@ RXP_INLINE wide *block_unit_at(uint64_t address) {
     return (wide *)(uintptr_t)address;
 }
 
-/* The guard's bits of the last unit: set for its bytes from size % BLOCK_UNIT on. */
+/* Where in the last unit the guard begins. */
+RXP_INLINE unsigned block_guard_at(const struct record_info *info) {
+    return (unsigned)info->size % BLOCK_UNIT;
+}
+
+/* Its bits there. */
 RXP_INLINE wide block_guard_mask(const struct record_info *info) {
-    static const unsigned char ramp[2 * BLOCK_UNIT] = {
-        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
-        0,    0,    0,    0,    0,    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
-        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
-    return wide_load(&ramp[BLOCK_UNIT - info->size % BLOCK_UNIT]);
+    return wide_mask_from(block_guard_at(info));
 }
 
 RXP_INLINE uint64_t block_last_unit(const struct record_info *info) {
     return info->block + info->size / BLOCK_UNIT * BLOCK_UNIT;
 }
 
-/* The end of the units that are dealt with by four. */
-RXP_INLINE uint64_t block_fours_end(const struct record_info *info) {
-    return info->block + info->size / (4 * BLOCK_UNIT) * (4 * BLOCK_UNIT);
+/* How many times four units there are in it. */
+RXP_INLINE unsigned block_fours(const struct record_info *info) {
+    return (unsigned)info->size / (4 * BLOCK_UNIT);
 }
 
 /* The last unit of a block whose own bytes hold the pattern. */
@@ -163,9 +164,8 @@ RXP_INLINE void block_put_guard(const struct record_info *info) {
 }
 
 RXP_INLINE bool block_guard_is_whole(const struct record_info *info) {
-    wide none = wide_of(0), guard = wide_of(BLOCK_WORD_OF(BLOCK_GUARD));
-    wide changed = wide_xor(*block_unit_at(block_last_unit(info)), guard);
-    return wide_is_zero(wide_mix(none, changed, block_guard_mask(info)));
+    return wide_are_same_from(*block_unit_at(block_last_unit(info)),
+                              wide_of(BLOCK_WORD_OF(BLOCK_GUARD)), block_guard_at(info));
 }
 
 /* The bits in which four units differ from another. */
@@ -182,7 +182,7 @@ RXP_INLINE bool block_four_are(uint64_t address, wide unit) {
 /* All units but the last. The one to three behind the fours not in a loop: it would be made a call of memset. */
 RXP_INLINE void block_put_units(const struct record_info *info, wide unit) {
     wide *at = block_unit_at(info->block);
-    for (const wide *fours = block_unit_at(block_fours_end(info)); at != fours; at += 4)
+    for (unsigned fours = block_fours(info); fours != 0; fours--, at += 4)
         at[0] = at[1] = at[2] = at[3] = unit;
     if (info->size & 2 * BLOCK_UNIT) {
         at[0] = at[1] = unit;
@@ -205,12 +205,13 @@ RXP_INLINE void block_put_pattern(const struct record_info *info, uint64_t patte
 RXP_INLINE void block_put_freed(const struct record_info *info) {
     uint64_t *at = (uint64_t *)(uintptr_t)block_last_unit(info);
     uint64_t freed = BLOCK_WORD_OF(BLOCK_FREED), guard = BLOCK_WORD_OF(BLOCK_GUARD);
-    uint64_t mask = ((uint64_t)1 << info->size % BLOCK_WORD * 8) - 1;
     block_put_units(info, wide_of(freed));
     if (info->size & BLOCK_WORD)
         *at++ = freed;
-    if (mask != 0)
+    if (info->size % BLOCK_WORD != 0) {
+        uint64_t mask = ((uint64_t)1 << info->size % BLOCK_WORD * 8) - 1;
         *at = (freed & mask) | (guard & ~mask);
+    }
 }
 
 /* The header and the guard of a block that is handed out, and where asked the block's own bytes. */
@@ -227,7 +228,7 @@ RXP_INLINE bool block_pattern_is_whole(const struct record_info *info, uint64_t 
     wide unit = wide_of(pattern);
     const wide *at = block_unit_at(info->block), *last = block_unit_at(block_last_unit(info));
     wide changed = wide_xor(*last, block_last_as(info, pattern));
-    for (const wide *fours = block_unit_at(block_fours_end(info)); at != fours; at += 4)
+    for (unsigned fours = block_fours(info); fours != 0; fours--, at += 4)
         changed = wide_or(changed, block_changed_of_four(at, unit));
     if (info->size & 2 * BLOCK_UNIT) {
         changed = wide_or(changed, wide_or(wide_xor(at[0], unit), wide_xor(at[1], unit)));

@@ -317,16 +317,17 @@ static RXP_NOINLINE void *pool_allocate_again(uint32_t type, size_t size, uint32
 RXP_INLINE void *pool_allocate(uint32_t type, size_t size, uint32_t tag, const struct caller *c) {
     type &= ~own_zeroes(size);
     const struct pool_backend *backend = check.backend;
-    bool whole;
-    void *memory = backend != NULL ? backend->allocate(type, size, tag, &whole) : NULL;
-    if (RXP_UNLIKELY(memory == NULL)) {
+    struct backend_memory m = {NULL, false};
+    if (backend != NULL)
+        m = backend->allocate(type, size, tag);
+    if (RXP_UNLIKELY(m.memory == NULL)) {
         uint32_t first = type & ~(uint32_t)POOL_RAISE_IF_ALLOCATION_FAILURE;
-        memory = ExAllocatePoolWithTagPriority((POOL_TYPE)first, size, tag, LowPoolPriority);
-        whole = memory != NULL && list_goes_on(memory);
+        m.memory = ExAllocatePoolWithTagPriority((POOL_TYPE)first, size, tag, LowPoolPriority);
+        m.whole = m.memory != NULL && list_goes_on(m.memory);
     }
-    if (RXP_LIKELY(whole))
-        return memory;
-    return pool_allocate_again(type, size, tag, memory, c);
+    if (RXP_LIKELY(m.whole))
+        return m.memory;
+    return pool_allocate_again(type, size, tag, m.memory, c);
 }
 
 /* For what goes to the caller as the pool has it. */

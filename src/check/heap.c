@@ -57,8 +57,8 @@ static RXP_NOINLINE void *obtain_somehow(size_t size, size_t alignment, unsigned
 
 RXP_INLINE void *obtain(size_t size, size_t alignment, unsigned flags, const struct caller *c) {
     if (RXP_LIKELY(alignment == BLOCK_ALIGNMENT && flags == 0 && heap->allocate_quickly != NULL)) {
-        struct heap_memory m = heap->allocate_quickly(size, c);
-        if (RXP_LIKELY(m.memory != NULL && m.whole))
+        struct backend_memory m = heap->allocate_quickly(size, c);
+        if (RXP_LIKELY(m.whole))
             return m.memory;
         if (m.memory != NULL)
             check_list_is_broken(m.memory, c);

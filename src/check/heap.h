@@ -19,12 +19,6 @@ enum heap_family { HEAP_MALLOC = 1, HEAP_NEW, HEAP_NEW_ARRAY };
 #define HEAP_ZERO 1u /* the block's bytes are zero */
 
 /* Where the memory comes from. ExFreePool gives it back. */
-/* `whole`: what pool_backend's list_goes_on says of it; nothing where there is none. */
-struct heap_memory {
-    void *memory;
-    bool whole;
-};
-
 struct check_heap {
     uint32_t tag; /* in the blocks' headers */
     /*
@@ -33,7 +27,7 @@ struct check_heap {
      */
     void *(*allocate)(size_t size, size_t alignment, unsigned flags, const struct caller *c);
     /* The same without flags and at 16 bytes, where that is to be had at once. May be NULL. */
-    struct heap_memory (*allocate_quickly)(size_t size, const struct caller *c);
+    struct backend_memory (*allocate_quickly)(size_t size, const struct caller *c);
     /* Makes such memory `size` bytes long where it lies; false when that cannot be. */
     bool (*resize)(void *memory, size_t size);
     /* Bytes of such memory: what was asked for, or more. */

@@ -67,4 +67,27 @@ RXP_INLINE bool wide_is_zero(wide a) {
 }
 #endif
 
+/* Bits set in the bytes from `first` on. */
+RXP_INLINE wide wide_mask_from(unsigned first) {
+    static const unsigned char ramp[2 * sizeof(wide)] = {
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+        0,    0,    0,    0,    0,    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+        0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF};
+    return wide_load(&ramp[sizeof(wide) - first]);
+}
+
+/* Whether the bytes of both from `first` on (below 16) are the same. */
+#if defined(__GNUC__) && defined(__SSE2__)
+typedef char wide_bytes __attribute__((vector_size(16)));
+
+RXP_INLINE bool wide_are_same_from(wide a, wide b, unsigned first) {
+    uint32_t same = (uint32_t)__builtin_ia32_pmovmskb128((wide_bytes)a == (wide_bytes)b);
+    return (same ^ 0xFFFF) >> first == 0;
+}
+#else
+RXP_INLINE bool wide_are_same_from(wide a, wide b, unsigned first) {
+    return wide_is_zero(wide_mix(wide_of(0), wide_xor(a, b), wide_mask_from(first)));
+}
+#endif
+
 #endif

@@ -381,35 +381,34 @@ bool engine_list_goes_on(const void *block) {
 }
 
 /* The fast path, and a look at the list while its slab is at hand. */
-RXP_INLINE void *alloc_and_look(const struct table_entry *e, uint64_t alias, size_t size,
-                                enum class_layout layout, bool *whole) {
+RXP_INLINE struct backend_memory alloc_and_look(const struct table_entry *e, uint64_t alias,
+                                                size_t size, enum class_layout layout) {
     if (RXP_UNLIKELY(STATE_LOAD(&e->alias) != alias || size > SLAB_BLOCK_MAX))
-        return NULL;
+        return (struct backend_memory){NULL, false};
     struct slab *slab = e->bins->current[engine_classes.of[layout][(size + 15) >> 4]];
     void *block = fast_take(slab);
-    if (RXP_LIKELY(block != NULL))
-        *whole = goes_on(slab, block);
-    return block;
+    return (struct backend_memory){block, RXP_LIKELY(block != NULL) && goes_on(slab, block)};
 }
 
-void *engine_alloc_direct(uint64_t alias, size_t size, bool *whole) {
+struct backend_memory engine_alloc_direct(uint64_t alias, size_t size) {
     const struct heap *heap = engine_thread.heap;
 
     if (RXP_UNLIKELY(heap == NULL || engine_thread.resting))
-        return NULL;
+        return (struct backend_memory){NULL, false};
     const struct table_entry *e =
         (const struct table_entry *)((const char *)heap->table +
                                      table_offset(alias, heap->table_mask));
-    void *block = alloc_and_look(e, alias, size, LAYOUT_DENSE, whole);
-    if (RXP_LIKELY(block != NULL) || (block = cold_alloc(e, alias, size, LAYOUT_DENSE)) == NULL)
-        return block;
-    *whole = engine_list_goes_on(block);
-    return block;
+    struct backend_memory m = alloc_and_look(e, alias, size, LAYOUT_DENSE);
+    if (RXP_LIKELY(m.memory != NULL))
+        return m;
+    m.memory = cold_alloc(e, alias, size, LAYOUT_DENSE);
+    m.whole = m.memory != NULL && engine_list_goes_on(m.memory);
+    return m;
 }
 
-void *engine_alloc_pool(uint32_t type, size_t size, uint32_t tag, bool *whole) {
+struct backend_memory engine_alloc_pool(uint32_t type, size_t size, uint32_t tag) {
     uint64_t alias = ALIAS_TYPE(type, tag);
-    return alloc_and_look(fast_entry(alias), alias, size, LAYOUT_POOL, whole);
+    return alloc_and_look(fast_entry(alias), alias, size, LAYOUT_POOL);
 }
 
 /* --- the rest ------------------------------------------------------------------------------------------------- */

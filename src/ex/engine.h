@@ -104,9 +104,9 @@ extern bool engine_slow_always;
  *   alloc   a block of the DENSE layout, and what engine_list_goes_on says of it; NULL: call engine_alloc
  *   free    of a live block that engine_alloc gave out; false: nothing was done, take the usual way
  */
-void *engine_alloc_direct(uint64_t alias, size_t size, bool *whole);
+struct backend_memory engine_alloc_direct(uint64_t alias, size_t size);
 /* What the documented allocation of POOL_TYPE `type` does on its fast path, and the same answer; NULL: call that. */
-void *engine_alloc_pool(uint32_t type, size_t size, uint32_t tag, bool *whole);
+struct backend_memory engine_alloc_pool(uint32_t type, size_t size, uint32_t tag);
 bool engine_free_direct(void *block);
 /* Walks every structure and checks every invariant that layout.h writes down; NULL when all hold, else
  * a sentence that says which does not. With no call in flight. */

@@ -23,10 +23,8 @@ static void *take_memory(size_t size, size_t alignment, unsigned flags, const st
     return engine_alloc_aligned(account.key, size, alignment, engine_flags);
 }
 
-static struct heap_memory take_quickly(size_t size, const struct caller *c) {
-    struct heap_memory m;
-    m.memory = engine_alloc_direct(dropin_alias(c->pc), size, &m.whole);
-    return m;
+static struct backend_memory take_quickly(size_t size, const struct caller *c) {
+    return engine_alloc_direct(dropin_alias(c->pc), size);
 }
 
 static bool take_guarded(const struct guard_request *q, struct guard_place *out) {

@@ -60,10 +60,12 @@ void context_leave_slow(struct context *x);
 extern RXP_HIDDEN bool contexts_fenced;
 extern RXP_HIDDEN struct context *contexts_late;
 
-/* Whether its owner may enter a context without more ado: then it is its own, and not the late one. */
+/*
+ * Whether its owner may enter a context without more ado, where owners need not exchange: then it is its own, and not
+ * the late one.
+ */
 RXP_INLINE bool context_is_easy(const struct context *x) {
-    return x != NULL && !contexts_fenced &&
-           atomic_load_explicit(&x->busy, memory_order_relaxed) == 0;
+    return x != NULL && atomic_load_explicit(&x->busy, memory_order_relaxed) == 0;
 }
 
 /* Enters such a context; false when another thread wants it. */
@@ -82,7 +84,7 @@ RXP_INLINE void context_leave_easy(struct context *x) {
 
 RXP_INLINE struct context *context_enter(void) {
     struct context *x = context_mine;
-    return RXP_LIKELY(context_is_easy(x)) && RXP_LIKELY(context_enter_easy(x))
+    return RXP_LIKELY(context_is_easy(x) && !contexts_fenced) && RXP_LIKELY(context_enter_easy(x))
                ? x
                : context_enter_slow();
 }

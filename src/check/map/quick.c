@@ -24,8 +24,9 @@ void quick_start(bool fill) {
     const struct options *o = options_get();
     quick.fill = fill;
     quick.backend = pool_backend();
-    bool on = quick.backend != NULL && o->fail == OPTIONS_FAIL_NONE && o->stacks == 0 &&
-              !check_guards() && !plat_pool_is_guarded() && quarantine_most() >= HELD_MOST &&
+    bool on = quick.backend != NULL && !contexts_fenced && o->fail == OPTIONS_FAIL_NONE &&
+              o->stacks == 0 && !check_guards() && !plat_pool_is_guarded() &&
+              quarantine_most() >= HELD_MOST &&
               !atomic_load_explicit(&sweep_is_on, memory_order_relaxed);
     atomic_store_explicit(&quick.on, on, memory_order_release);
 }
@@ -106,11 +107,11 @@ static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size,
 
 /* The pool's memory; NULL where it is not to be had at once, or its list is broken, which was reported. */
 RXP_INLINE uintptr_t obtain(uint32_t type, size_t request, uint32_t tag, const struct caller *c) {
-    bool whole;
-    void *memory = quick.backend->allocate(type, request, tag, &whole);
-    if (RXP_LIKELY(memory == NULL || whole))
-        return (uintptr_t)memory;
-    check_list_is_broken(memory, c);
+    struct backend_memory m = quick.backend->allocate(type, request, tag);
+    if (RXP_LIKELY(m.whole))
+        return (uintptr_t)m.memory;
+    if (m.memory != NULL)
+        check_list_is_broken(m.memory, c);
     return 0;
 }
 
@@ -119,7 +120,7 @@ void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct ca
     if (RXP_UNLIKELY(!is_on() || size - 1 >= BLOCK_UNITS_MOST || (type & ~TYPES_MOST) != 0 ||
                      !rules_known(type, tag) || !context_is_easy(x)))
         return check_allocate_any(type, size, tag, c);
-    uint32_t site = site_of(c);
+    uint32_t site = site_of(c), time = (uint32_t)plat_clock_ms();
     uintptr_t memory = obtain(type, request_of(size), tag, c);
     uint64_t block = memory + BLOCK_HEADER;
     if (RXP_UNLIKELY(memory == 0))
@@ -133,7 +134,7 @@ void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct ca
         return hand_out(block, type, size, tag, site, c);
     block_put_live(&info, quick.fill);
     info.alloc_site = site;
-    info.time = (uint32_t)plat_clock_ms();
+    info.time = time;
     if (RXP_UNLIKELY(!context_enter_easy(x)))
         return hand_out(block, type, size, tag, site, c);
     lists_write(r, &info, x);

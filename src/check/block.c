@@ -78,7 +78,7 @@ static void check_pattern(uintptr_t at, size_t bytes, unsigned char pattern, enu
 /* --- header ---------------------------------------------------------------------------------- */
 
 static struct block_header make_header(const struct record_info *info, uint32_t state) {
-    uint32_t check = block_check_word(info);
+    uint64_t check = block_check_word(info);
     return block_is_short(info) ? block_short_header_as(info, check, state)
                                 : block_header_as(info, check, state);
 }

@@ -29,37 +29,38 @@ _Static_assert(offsetof(RX_POOL_HEADER, Signature) == 4 && offsetof(RX_POOL_HEAD
                "the words below");
 
 /*
- * The check word of everything but the state, which block_header_as adds by a sum of its own. Over the address alone:
- * what is wrong in the fields is found by the comparison with the record, and the word need but tell a header from another
- * block's.
+ * The check word of everything but the state, in its place of a header's word. Over the address alone: what is wrong in
+ * the fields is found by the comparison with the record, and the word need but tell a header from another block's.
  */
-RXP_INLINE uint32_t block_check_word(const struct record_info *info) {
-    return (uint32_t)(info->block * 0x9E3779B97F4A7C15u >> 32);
-}
+#define BLOCK_CHECK_BITS 0x00FFFFFF00000000u
 
-/* With the state in it, and in its last byte a guard. */
-RXP_INLINE uint32_t block_state_word(uint32_t check, uint32_t state) {
-    return check + state * 0x9E3779B1u;
+RXP_INLINE uint64_t block_check_word(const struct record_info *info) {
+    return (info->block * 0x9E3779B97F4A7C15u) & BLOCK_CHECK_BITS;
 }
 
 /*
- * The header that the block should have in the state; `check` is its block_check_word. The byte right in
- * front of the block is a guard: a byte of the check could be the very one that is wrongly written there.
+ * With the state in it, the header's other half, and in its last byte a guard: right in front of the block a byte of the
+ * check could be the very one that is wrongly written there.
  */
-RXP_INLINE struct block_header block_header_as(const struct record_info *info, uint32_t check,
+RXP_INLINE uint64_t block_state_word(uint64_t check, uint32_t state, uint32_t half) {
+    uint64_t mixed = ((uint64_t)(state * 0x9E3779B1u) << 32) & BLOCK_CHECK_BITS;
+    return check ^ (mixed | (uint64_t)BLOCK_GUARD << 56 | half);
+}
+
+/* The header that the block should have in the state; `check` is its block_check_word. */
+RXP_INLINE struct block_header block_header_as(const struct record_info *info, uint64_t check,
                                                uint32_t state) {
-    uint32_t word = block_state_word(check, state) >> 8 | BLOCK_GUARD << 24;
     struct block_header h = {{info->tag | (uint64_t)RX_POOL_SIGNATURE << 32, info->size,
                               info->type | (uint64_t)state << 32,
-                              info->back | (uint64_t)word << 32}};
+                              block_state_word(check, state, info->back)}};
     return h;
 }
 
 /* The short one, in the first two words. */
-RXP_INLINE struct block_header block_short_header_as(const struct record_info *info, uint32_t check,
+RXP_INLINE struct block_header block_short_header_as(const struct record_info *info, uint64_t check,
                                                      uint32_t state) {
-    struct block_header h = {{state | (uint64_t)block_state_word(check, state) << 32,
-                              info->size | (uint64_t)BLOCK_GUARD << 56, 0, 0}};
+    struct block_header h = {
+        {block_state_word(check, state, state), info->size | (uint64_t)BLOCK_GUARD << 56, 0, 0}};
     return h;
 }
 
@@ -75,7 +76,7 @@ RXP_INLINE uint64_t *block_short_header_at(uint64_t block) {
  * Whether the block's header is what it should be. Written out: as a loop it is compared as vectors, which wait for the
  * words to reach memory.
  */
-RXP_INLINE bool block_header_is_whole(const struct record_info *info, uint32_t check,
+RXP_INLINE bool block_header_is_whole(const struct record_info *info, uint64_t check,
                                       uint32_t state) {
     if (block_is_short(info)) {
         const struct block_header want = block_short_header_as(info, check, state);
@@ -88,7 +89,7 @@ RXP_INLINE bool block_header_is_whole(const struct record_info *info, uint32_t c
             (have[3] ^ want.word[3])) == 0;
 }
 
-RXP_INLINE void block_put_header(const struct record_info *info, uint32_t check, uint32_t state) {
+RXP_INLINE void block_put_header(const struct record_info *info, uint64_t check, uint32_t state) {
     if (block_is_short(info)) {
         const struct block_header h = block_short_header_as(info, check, state);
         block_short_header_at(info->block)[0] = h.word[0];
@@ -99,7 +100,7 @@ RXP_INLINE void block_put_header(const struct record_info *info, uint32_t check,
 }
 
 /* The words that name the state; the others say what they said. */
-RXP_INLINE void block_put_state(const struct record_info *info, uint32_t check, uint32_t state) {
+RXP_INLINE void block_put_state(const struct record_info *info, uint64_t check, uint32_t state) {
     if (block_is_short(info)) {
         block_short_header_at(info->block)[0] = block_short_header_as(info, check, state).word[0];
     } else {

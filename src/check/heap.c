@@ -234,7 +234,7 @@ static enum take_verdict take_block(struct take *t, void *block, enum heap_famil
     return verdict;
 }
 
-void check_heap_free(void *block, enum heap_family family, const struct caller *c) {
+void check_heap_free_any(void *block, enum heap_family family, const struct caller *c) {
     struct take t; /* large: only what goes in is set */
     if (block == NULL)
         return;

@@ -54,6 +54,8 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
                           const struct caller *c);
 /* Ends a block; NULL is ignored. A block of another family is reported and, told to go on, freed. */
 void check_heap_free(void *block, enum heap_family family, const struct caller *c);
+/* The same in every case: for map/quick.c, which has the common one. */
+void check_heap_free_any(void *block, enum heap_family family, const struct caller *c);
 /*
  * A block of `size` bytes with the bytes of `block`, which is freed: a pointer that was kept is stale
  * even where the sizes are alike. Only a block too large for the quarantine may stay where it is. NULL

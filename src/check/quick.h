@@ -1,8 +1,8 @@
 /*
  * The common case of an allocation and of a free of the pool, in as few instructions as it takes: a small block of
  * the simplest kind (block_words.h) at an IRQL that every type allows, under no option that asks for more, and with
- * nothing wrong. check_allocate and check_free begin with it; whatever is otherwise is left to check.c (inside.h), from the
- * start or from where it turned up.
+ * nothing wrong. check_allocate, check_free and check_heap_free begin with it; whatever is otherwise is left to check.c and heap.c,
+ * from the start or from where it turned up.
  *
  *   map/    user mode
  *   hash/   a kernel: there is no such case

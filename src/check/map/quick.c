@@ -2,6 +2,7 @@
 #include "check/quick.h"
 
 #include "base/backend.h"
+#include "check/heap.h"
 #include "check/inside.h"
 #include "check/map/index.h"
 #include "check/map/lists.h"
@@ -40,24 +41,28 @@ RXP_INLINE uint32_t site_of(const struct caller *c) {
     return RXP_LIKELY(s != NULL) ? s->id : sites_of(c);
 }
 
-/* Whether the block is of the pool and of the simplest kind, and in the state. */
-RXP_INLINE bool is_plain(uint64_t state_word, enum record_state state) {
-    const struct record_info plain = {.kind = RECORD_POOL, .plain = true};
+/* Whether the block is of the simplest kind, of the family (0: the pool's), and in the state. */
+RXP_INLINE bool is_plain(uint64_t state_word, enum record_state state, unsigned family) {
+    const struct record_info plain = {
+        .kind = RECORD_POOL, .family = (uint8_t)family, .plain = true};
     return state_word >> 32 == record_state_word(&plain, state) >> 32;
 }
 
 /* What is read of the record of such a block. */
 RXP_INLINE struct record_info plain_info(const struct record *r, uint64_t block,
-                                         uint64_t state_word) {
-    return (struct record_info){
+                                         uint64_t state_word, unsigned family) {
+    struct record_info info = {
         .block = block,
         .size = record_get(r, RECORD_SIZE),
         .tag = (uint32_t)record_get(r, RECORD_TAG),
-        .back = BLOCK_HEADER,
         .type = (uint16_t)state_word,
         .tail = (uint16_t)(state_word >> 16),
+        .family = (uint8_t)family,
         .plain = true,
+        .alloc_site = family != 0 ? (uint32_t)record_get(r, RECORD_ALLOC) : 0,
     };
+    info.back = (uint32_t)block_header_bytes(&info);
+    return info;
 }
 
 /* --- allocation ------------------------------------------------------------------------------ */
@@ -154,7 +159,7 @@ struct taken {
 /* The same for check.c. */
 static void as_take(struct take *t, const struct taken *from) {
     t->site = from->site;
-    t->irql = KeGetCurrentIrql();
+    t->irql = PASSIVE_LEVEL; /* low enough for what is still to do */
     t->victims = 0;
     t->more = t->surplus = t->told = false;
     t->number = from->number;
@@ -184,7 +189,7 @@ struct left {
 
 static RXP_NOINLINE void make_way(struct left from, const struct caller *c) {
     struct take t;
-    t.irql = KeGetCurrentIrql();
+    t.irql = PASSIVE_LEVEL;
     t.victims = 1;
     t.told = from.told;
     t.counted = from.counted;
@@ -217,8 +222,9 @@ RXP_INLINE bool exchange(struct context *x, const struct taken *in, const struct
     struct queue *q = queue_of_victims(x, PASSIVE_LEVEL);
     struct record *r = record_at(q->head);
     uint64_t held = record_get(r, RECORD_STATE);
-    if (RXP_UNLIKELY(record_get(in->r, RECORD_STATE) != filling || !is_plain(held, RECORD_HELD) ||
-                     x->patience == 0 || x->room >= (int64_t)take_held_bytes(info))) {
+    if (RXP_UNLIKELY(record_get(in->r, RECORD_STATE) != filling ||
+                     !is_plain(held, RECORD_HELD, info->family) || x->patience == 0 ||
+                     x->room >= (int64_t)take_held_bytes(info))) {
         context_leave_easy(x);
         return false;
     }
@@ -227,11 +233,11 @@ RXP_INLINE bool exchange(struct context *x, const struct taken *in, const struct
     queue_link(x, &x->held[info->type & TAKE_PAGED], in->r, in->number);
     record_put(r, RECORD_STATE, record_step(held, RECORD_HELD, RECORD_GHOST));
     queue_unlink(q, r);
-    *gone = plain_info(r, record_get(r, RECORD_BLOCK), held);
+    *gone = plain_info(r, record_get(r, RECORD_BLOCK), held, info->family);
     *out = (struct left){.r = r, .held = held};
     /* Of a kind, also by the type and the tail in the state word's lower half: every count is what it was. */
     if (RXP_UNLIKELY(gone->size != info->size || gone->tag != info->tag ||
-                     (uint32_t)held != (uint32_t)filling)) {
+                     gone->alloc_site != info->alloc_site || (uint32_t)held != (uint32_t)filling)) {
         struct counted_block counted = {0, 0};
         out->told = count_apart(x, *info, *gone, &counted);
         out->counted = counted;
@@ -245,20 +251,21 @@ RXP_INLINE void give_back(const struct left *out, const struct record_info *gone
     void *memory = (void *)(uintptr_t)(gone->block - gone->back);
     if (RXP_UNLIKELY(out->told))
         quick.backend->hold_instead(out->counted, quick.backend->counted(memory));
-    ExFreePool(memory);
+    if (gone->family == 0 || !quick.backend->release(memory))
+        ExFreePool(memory);
 }
 
 /* False: nothing was done. */
-RXP_INLINE bool take(uint64_t block, const struct context *x, struct taken *out,
+RXP_INLINE bool take(uint64_t block, unsigned family, const struct context *x, struct taken *out,
                      const struct caller *c) {
     out->number = index_find(block);
     out->r = record_at(out->number);
     if (RXP_UNLIKELY(out->number == 0 || record_get(out->r, RECORD_BLOCK) != block))
         return false;
     out->live = record_get(out->r, RECORD_STATE);
-    if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE)))
+    if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE, family)))
         return false;
-    out->site = site_of(c);
+    out->site = family == 0 ? site_of(c) : sites_of(c);
     uint64_t state = out->live;
     if (RXP_UNLIKELY(!atomic_compare_exchange_strong_explicit(
             &out->r->word[RECORD_STATE], &state, record_step(state, RECORD_LIVE, RECORD_FILLING),
@@ -268,21 +275,18 @@ RXP_INLINE bool take(uint64_t block, const struct context *x, struct taken *out,
     return true;
 }
 
-void check_free(void *address, uint32_t tag, const struct caller *c) {
+/* False: nothing was done. */
+RXP_INLINE bool free_block(uint64_t block, unsigned family, const struct caller *c) {
     struct context *x = context_mine;
     struct taken in;
     struct left out;
     struct record_info gone;
-    uint64_t block = (uintptr_t)address;
-    if (RXP_UNLIKELY(!is_on() || tag != 0 || KeGetCurrentIrql() > APC_LEVEL ||
-                     !context_is_easy(x) || !take(block, x, &in, c))) {
-        check_free_any(address, tag, c);
-        return;
-    }
-    const struct record_info info = plain_info(in.r, block, in.live);
+    if (RXP_UNLIKELY(!context_is_easy(x) || !take(block, family, x, &in, c)))
+        return false;
+    const struct record_info info = plain_info(in.r, block, in.live, family);
     if (RXP_UNLIKELY(!block_live_is_whole(&info))) {
         finish(in, c);
-        return;
+        return true;
     }
     block_put_ended(&info, quick.fill);
     if (RXP_UNLIKELY(!exchange(x, &in, &info, &out, &gone)))
@@ -291,4 +295,16 @@ void check_free(void *address, uint32_t tag, const struct caller *c) {
         give_back(&out, &gone);
     else
         make_way(out, c);
+    return true;
+}
+
+void check_free(void *block, uint32_t tag, const struct caller *c) {
+    if (RXP_UNLIKELY(!is_on() || tag != 0 || KeGetCurrentIrql() > APC_LEVEL ||
+                     !free_block((uintptr_t)block, 0, c)))
+        check_free_any(block, tag, c);
+}
+
+void check_heap_free(void *block, enum heap_family family, const struct caller *c) {
+    if (RXP_UNLIKELY(!is_on() || !free_block((uintptr_t)block, (unsigned)family, c)))
+        check_heap_free_any(block, family, c);
 }

@@ -27,13 +27,17 @@ RXP_INLINE bool take_is_common(const struct record_info *info, const struct take
            t->tag == 0 && take_held_bytes(info) <= t->held_most;
 }
 
+RXP_INLINE bool take_same_tag(uint32_t given, uint32_t tag) {
+    return ((given ^ tag) & ~(uint32_t)PROTECTED_POOL) == 0;
+}
+
 /* What stands in the way of a free of this record. */
 RXP_INLINE enum take_verdict take_judge(const struct record_info *info, const struct take *t) {
     if (RXP_UNLIKELY(info->state != RECORD_LIVE))
         return TAKE_NOT_LIVE;
     if (RXP_UNLIKELY(info->kind == RECORD_SIGNED))
         return TAKE_SIGNED;
-    if (t->tag != 0 && ((t->tag ^ info->tag) & ~(uint32_t)PROTECTED_POOL) != 0)
+    if (t->tag != 0 && !take_same_tag(t->tag, info->tag))
         return TAKE_WRONG_TAG;
     if (RXP_UNLIKELY(t->irql > (info->type & TAKE_PAGED ? APC_LEVEL : t->irql_most)))
         return TAKE_WRONG_IRQL;

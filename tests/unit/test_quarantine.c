@@ -10,9 +10,11 @@
 #include <ntifs.h>
 #include <ntrxdef.h>
 
+#include "base/backend.h"
 #include "base/base.h"
 #include "base/options.h"
 #include "check/check.h"
+#include "ex/account.h"
 
 #define TAG 0x74736554u
 
@@ -130,6 +132,48 @@ static void held_bytes_are_bounded(void **state) {
         registry_each_record(add_held, &held);
         assert_in_range(held, 1, options_get()->quarantine);
     }
+}
+
+struct held_counts {
+    int64_t blocks[64], bytes[64]; /* by account */
+};
+
+static void count_held(void *argument, uint32_t id, const struct record_info *info) {
+    (void)id;
+    struct held_counts *sum = argument;
+    if (info->state != RECORD_HELD)
+        return;
+    struct counted_block b = pool_backend()->counted((void *)(uintptr_t)(info->block - info->back));
+    assert_in_range(b.account, 1, RXP_COUNT(sum->blocks) - 1);
+    sum->blocks[b.account]++;
+    sum->bytes[b.account] += b.bytes;
+}
+
+/* Whatever leaves for whatever comes, of other sizes, tags and types too: each account knows what is held of it. */
+static void held_blocks_are_counted(void **state) {
+    enum { BLOCKS = 40000, LIVE = 64 };
+    void *live[LIVE] = {NULL};
+    struct held_counts sum = {{0}, {0}};
+    uint32_t random = 1;
+    (void)state;
+    for (int i = 0; i < BLOCKS; i++) {
+        random = random * 1664525u + 1013904223u;
+        uint32_t alike = random >> 31, tag = TAG + (alike ? 0 : (random >> 29 & 3) << 8);
+        void **p = &live[random >> 20 & (LIVE - 1)];
+        if (*p != NULL)
+            release(*p);
+        *p = _RxAllocatePoolWithTag(random >> 28 & 1 ? PagedPool : NonPagedPoolNx,
+                                    alike ? 64 : 1 + (random >> 8) % 1100, tag, (PSZ)__FILE__,
+                                    __LINE__);
+        assert_non_null(*p);
+    }
+    registry_each_record(count_held, &sum);
+    for (uint32_t id = 1; id < RXP_COUNT(sum.blocks); id++) {
+        assert_int_equal(account_at(id)->held_blocks, sum.blocks[id]);
+        assert_int_equal(account_at(id)->held_bytes, sum.bytes[id]);
+    }
+    for (int i = 0; i < LIVE; i++)
+        release(live[i]);
 }
 
 /* A plain block right behind a checked one of few bytes: both are known, and freed. */
@@ -257,6 +301,7 @@ int main(void) {
         cmocka_unit_test(foreign_blocks_pass_and_count),
         cmocka_unit_test(others_blocks_may_go_either_way),
         cmocka_unit_test(held_bytes_are_bounded),
+        cmocka_unit_test(held_blocks_are_counted),
         cmocka_unit_test(others_blocks_beside_small_ones),
         cmocka_unit_test(sizes_that_were_cut_fail),
         cmocka_unit_test(bare_names_are_functions),

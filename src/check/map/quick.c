@@ -9,7 +9,6 @@
 #include "check/map/queue.h"
 #include "check/rules.h"
 #include "check/sites.h"
-#include "check/stacks.h"
 #include "check/sweep.h"
 
 #define TYPES_MOST (PagedPool | NonPagedPoolNx) /* bits of a POOL_TYPE that ask for nothing more */
@@ -256,14 +255,16 @@ RXP_INLINE void give_back(const struct left *out, const struct record_info *gone
 }
 
 /* False: nothing was done. */
-RXP_INLINE bool take(uint64_t block, unsigned family, const struct context *x, struct taken *out,
-                     const struct caller *c) {
+RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, const struct context *x,
+                     struct taken *out, const struct caller *c) {
+    RXP_PREFETCH((const void *)(uintptr_t)(block - BLOCK_HEADER)); /* read as soon as it is taken */
     out->number = index_find(block);
     out->r = record_at(out->number);
     if (RXP_UNLIKELY(out->number == 0 || record_get(out->r, RECORD_BLOCK) != block))
         return false;
     out->live = record_get(out->r, RECORD_STATE);
-    if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE, family)))
+    if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE, family)) ||
+        (tag != 0 && !take_same_tag(tag, (uint32_t)record_get(out->r, RECORD_TAG))))
         return false;
     out->site = family == 0 ? site_of(c) : sites_of(c);
     uint64_t state = out->live;
@@ -276,12 +277,12 @@ RXP_INLINE bool take(uint64_t block, unsigned family, const struct context *x, s
 }
 
 /* False: nothing was done. */
-RXP_INLINE bool free_block(uint64_t block, unsigned family, const struct caller *c) {
+RXP_INLINE bool free_block(uint64_t block, uint32_t tag, unsigned family, const struct caller *c) {
     struct context *x = context_mine;
     struct taken in;
     struct left out;
     struct record_info gone;
-    if (RXP_UNLIKELY(!context_is_easy(x) || !take(block, family, x, &in, c)))
+    if (RXP_UNLIKELY(!context_is_easy(x) || !take(block, tag, family, x, &in, c)))
         return false;
     const struct record_info info = plain_info(in.r, block, in.live, family);
     if (RXP_UNLIKELY(!block_live_is_whole(&info))) {
@@ -299,12 +300,12 @@ RXP_INLINE bool free_block(uint64_t block, unsigned family, const struct caller 
 }
 
 void check_free(void *block, uint32_t tag, const struct caller *c) {
-    if (RXP_UNLIKELY(!is_on() || tag != 0 || KeGetCurrentIrql() > APC_LEVEL ||
-                     !free_block((uintptr_t)block, 0, c)))
+    if (RXP_UNLIKELY(!is_on() || KeGetCurrentIrql() > APC_LEVEL ||
+                     !free_block((uintptr_t)block, tag, 0, c)))
         check_free_any(block, tag, c);
 }
 
 void check_heap_free(void *block, enum heap_family family, const struct caller *c) {
-    if (RXP_UNLIKELY(!is_on() || !free_block((uintptr_t)block, (unsigned)family, c)))
+    if (RXP_UNLIKELY(!is_on() || !free_block((uintptr_t)block, 0, (unsigned)family, c)))
         check_heap_free_any(block, family, c);
 }

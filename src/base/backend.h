@@ -72,7 +72,7 @@ struct pool_backend {
     void (*each_live)(void (*visit)(void *argument, uintptr_t block, size_t bytes), void *argument);
     /*
      * ExAllocatePoolWithTagPriority where that would serve the call at once, and list_goes_on of the block;
-     * NULL: nothing was done, ask it.
+     * NULL: nothing was done, ask it. So it is at DISPATCH_LEVEL and above.
      */
     struct backend_memory (*allocate)(uint32_t type, size_t size, uint32_t tag);
     /*

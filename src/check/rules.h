@@ -25,11 +25,10 @@ RXP_INLINE _Atomic uint64_t *rules_place(uint64_t names) {
 /* All of the rules. */
 bool rules_allow_slow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c);
 
-/* Whether a request of some bytes may go on for certain: whatever the type, this IRQL is low enough. */
+/* Whether a request of some bytes may go on for certain, at an IRQL that is low enough whatever the type. */
 RXP_INLINE bool rules_known(uint32_t type, uint32_t tag) {
     uint64_t names = RULES_NAMES(type, tag);
-    return RXP_LIKELY(atomic_load_explicit(rules_place(names), memory_order_relaxed) == names) &&
-           RXP_LIKELY(KeGetCurrentIrql() <= APC_LEVEL);
+    return RXP_LIKELY(atomic_load_explicit(rules_place(names), memory_order_relaxed) == names);
 }
 
 /*
@@ -38,7 +37,8 @@ RXP_INLINE bool rules_known(uint32_t type, uint32_t tag) {
  * characters is warned of.
  */
 RXP_INLINE bool rules_allow(uint32_t type, uint64_t size, uint32_t tag, const struct caller *c) {
-    return (RXP_LIKELY(size != 0) && rules_known(type, tag)) ||
+    return (RXP_LIKELY(size != 0) && rules_known(type, tag) &&
+            RXP_LIKELY(KeGetCurrentIrql() <= APC_LEVEL)) ||
            rules_allow_slow(type, size, tag, c);
 }
 

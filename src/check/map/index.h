@@ -33,11 +33,13 @@ RXP_INLINE uint32_t index_granule(uint64_t block) {
     return (uint32_t)(block / REGISTRY_GRANULE) % INDEX_LEAF;
 }
 
-/* The record that was last entered for this granule, or for its page if that has but one; 0 for none. */
+/*
+ * The record that was last entered for this granule, or for its page if that has but one; 0 for none. (Or of what lies
+ * at the address's lower 48 bits: none that is entered has more.)
+ */
 RXP_INLINE uint32_t index_find(uint64_t block) {
-    if (RXP_UNLIKELY(block >> 48 != 0))
-        return 0;
-    _Atomic uint32_t *pages = atomic_load_explicit(&index_top[block >> 32], memory_order_acquire);
+    _Atomic uint32_t *pages =
+        atomic_load_explicit(&index_top[(uint16_t)(block >> 32)], memory_order_acquire);
     if (RXP_UNLIKELY(pages == NULL))
         return 0;
     uint32_t entry =

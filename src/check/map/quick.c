@@ -109,7 +109,7 @@ static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size,
     return check_hand_out(&info, c);
 }
 
-/* The pool's memory; NULL where it is not to be had at once, or its list is broken, which was reported. */
+/* The pool's memory, at an IRQL that every type allows; 0 where it is not to be had at once, or its list is broken, which was reported. */
 RXP_INLINE uintptr_t obtain(uint32_t type, size_t request, uint32_t tag, const struct caller *c) {
     struct backend_memory m = quick.backend->allocate(type, request, tag);
     if (RXP_LIKELY(m.whole))
@@ -129,6 +129,7 @@ void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct ca
     uint64_t block = memory + BLOCK_HEADER;
     if (RXP_UNLIKELY(memory == 0))
         return check_allocate_any(type, size, tag, c);
+    rxp_assert(KeGetCurrentIrql() <= APC_LEVEL);
     rxp_assert(memory % BLOCK_ALIGNMENT == 0 && memory % PAGE_SIZE + request_of(size) <= PAGE_SIZE);
     struct record_info info = fresh_info(block, type, size, tag);
     struct record *r = ghost_at(block);

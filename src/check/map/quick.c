@@ -109,7 +109,10 @@ static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size,
     return check_hand_out(&info, c);
 }
 
-/* The pool's memory, at an IRQL that every type allows; 0 where it is not to be had at once, or its list is broken, which was reported. */
+/*
+ * The pool's memory, at an IRQL that every type allows; 0 where it is not to be had at once, or its list is broken, which
+ * was reported.
+ */
 RXP_INLINE uintptr_t obtain(uint32_t type, size_t request, uint32_t tag, const struct caller *c) {
     struct backend_memory m = quick.backend->allocate(type, request, tag);
     if (RXP_LIKELY(m.whole))

@@ -88,8 +88,8 @@ CASES = [
 ]
 
 CHECKED_CASES = [
-    Case("same", "the same 64-byte block again", 2 * MILLION),
-    Case("fifo", "1,000 blocks, first in first out", 2 * MILLION),
-    Case("replace", "replace one of 100,000", 2 * MILLION, 100000, name="replace-100000"),
+    Case("same", "the same 64-byte block again", 20 * MILLION, quick=4),
+    Case("fifo", "1,000 blocks, first in first out", 10 * MILLION, quick=4),
+    Case("replace", "replace one of 100,000", 5 * MILLION, 100000, name="replace-100000", quick=4),
     Case("live", "10,000,000 blocks of 64 bytes", MILLION, 10 * MILLION, skip=("special",), most=2),
 ]

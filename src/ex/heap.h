@@ -48,7 +48,7 @@ struct heap {
     uint32_t sample_due, sample_skip; /* skip: calls to let pass first */
     uint64_t sample_random;
     uint64_t sample_clock, sample_ran; /* ms, of the clock and of the thread, when it last asked */
-    uint32_t sample_time;              /* how many may be taken now */
+    int64_t sample_ns;                 /* of the thread's time, what samples may take now */
     struct heat_entry heat[HEAT_ENTRIES];
     struct flow flows[]; /* [account_capacity]; behind the rest, so that one load leads to them */
 };

@@ -6,6 +6,7 @@
 #include "ex/range.h"
 #include "ex/special_parts.h"
 #include "plat/guard.h"
+#include "plat/wait.h"
 
 #define SLACK_MOST ((size_t)256)
 #define BYTES_MOST ((size_t)1 << 30)
@@ -459,11 +460,14 @@ enum engine_verdict special_free(struct slab *slab, void *block, uint32_t tag) {
     if (!atomic_compare_exchange_strong(&slot->state, &live, SPECIAL_FREED))
         return ENGINE_NOT_LIVE;
     count_free(heap, slot->account, slot->size);
+    uint64_t since = special_timed(heap) ? plat_clock_ns() : 0;
     if (!slot->checked && special_damage(slot, &(uintptr_t){0}) != 0) {
         STATE_STORE(&slot->state, SPECIAL_ASIDE);
         return ENGINE_DAMAGED;
     }
     slot_free(slot);
+    if (since != 0)
+        special_charge(heap, since);
     return ENGINE_OK;
 }
 

@@ -27,6 +27,14 @@ enum special_refusal {
 /* special.c: the block, counted for `heap` (NULL: the calling thread has none). Size 1 or more. */
 enum special_refusal special_alloc(struct heap *heap, const struct special_request *q,
                                    struct guard_place *out);
+/* Whether what guarded blocks cost this thread is taken off the time for samples. */
+RXP_INLINE bool special_timed(const struct heap *heap) {
+    return heap != NULL && (special_asks() & SPECIAL_SAMPLE) != 0;
+}
+
+/* Takes off what was spent since then, on plat_clock_ns. */
+void special_charge(struct heap *heap, uint64_t since);
+
 /* Fills in live, freed and left_open. */
 void special_counts(struct special_coverage *out);
 

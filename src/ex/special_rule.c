@@ -12,13 +12,18 @@
 #include "ex/range.h"
 #include "ex/special_parts.h"
 #include "plat/guard.h"
+#include "plat/wait.h"
 
 /*
- * A sampled block costs some system calls, thousands of times what a fast one does. Of a thread's time
- * they may have so much: SAMPLES for each millisecond that it ran, and as many as SAVED of these at once.
+ * A sampled block costs some system calls, thousands of times what a fast one does, and how many times
+ * depends on the machine. Its allocation and its free are timed; of a thread's time they may have one
+ * part in SHARE, and what was not spent is saved up to SAVED_NS. A thread that is put to sleep meanwhile
+ * has not spent more than CHARGE_NS.
  */
-#define SAMPLES 1u
-#define SAVED 16u
+#define SHARE 100u
+#define SAVED_NS 200000
+#define CHARGE_NS 100000u
+#define NS_PER_MS 1000000u
 #define DUE_MOST 8u
 #define SKIP 8u /* the one that is due is one of the next so many */
 
@@ -134,23 +139,26 @@ static int64_t next_in(struct heap *heap) {
 }
 
 static void save_time(struct heap *heap) {
-    uint64_t ran = plat_thread_ms(), more = (ran - heap->sample_ran) * SAMPLES;
+    uint64_t ran = plat_thread_ms();
+    int64_t more = (int64_t)((ran - heap->sample_ran) * (NS_PER_MS / SHARE));
 
     heap->sample_ran = ran;
-    heap->sample_time =
-        more < SAVED - heap->sample_time ? heap->sample_time + (uint32_t)more : SAVED;
+    heap->sample_ns = more < SAVED_NS - heap->sample_ns ? heap->sample_ns + more : SAVED_NS;
 }
 
 static bool may_take_time(struct heap *heap) {
     uint64_t now = plat_clock_ms();
 
-    if (heap->sample_time == 0 && now != heap->sample_clock)
+    if (heap->sample_ns <= 0 && now != heap->sample_clock)
         save_time(heap);
     heap->sample_clock = now;
-    if (heap->sample_time == 0)
-        return false;
-    heap->sample_time--;
-    return true;
+    return heap->sample_ns > 0;
+}
+
+void special_charge(struct heap *heap, uint64_t since) {
+    uint64_t spent = plat_clock_ns() - since;
+
+    heap->sample_ns -= (int64_t)(spent < CHARGE_NS ? spent : CHARGE_NS);
 }
 
 static void count_allocations(struct heap *heap, uint64_t allocations) {
@@ -158,7 +166,7 @@ static void count_allocations(struct heap *heap, uint64_t allocations) {
         heap->sample_random = (uint64_t)heap->public.id * 0xD1342543DE82EF95u;
         heap->sample_left = next_in(heap);
         heap->sample_ran = plat_thread_ms();
-        heap->sample_time = SAVED;
+        heap->sample_ns = SAVED_NS;
     }
     heap->sample_left -= (int64_t)allocations;
     while (heap->sample_left <= 0) {
@@ -221,7 +229,10 @@ static bool serve(struct special_request *q, unsigned *flags, struct guard_place
     if (!((q->key >> 32) & ACCOUNT_DENSE) && q->size >= POOL_PAGE_SIZE &&
         q->alignment < POOL_PAGE_SIZE)
         q->alignment = POOL_PAGE_SIZE;
+    uint64_t since = special_timed(heap) ? plat_clock_ns() : 0;
     enum special_refusal outcome = special_alloc(heap, q, out);
+    if (since != 0)
+        special_charge(heap, since);
     count(outcome);
     return outcome == SPECIAL_SERVED;
 }

@@ -3,6 +3,7 @@
  * thread that ends in order, once a thread and not once a fiber, after what the C++ runtime destroys and after fiber-local
  * storage. A thread that is terminated gets no callback: its heap stays taken.
  */
+#include "plat/exit_hooks.h"
 #include "plat/plat.h"
 #include "plat/thread_local.h"
 #include "plat/winuser_watch.h"
@@ -62,29 +63,12 @@ static const PIMAGE_TLS_CALLBACK callback __attribute__((section(".CRT$XLY"), us
 
 /* --- the process ------------------------------------------------------------------------------ */
 
-#define HOOKS_MAX 4u
-
-static void (*hooks[HOOKS_MAX])(void);
-static struct plat_lock hooks_lock;
-
 bool plat_at_exit(void (*hook)(void)) {
-    bool entered = false;
-
-    plat_lock_acquire(&hooks_lock);
-    for (unsigned i = 0; i < HOOKS_MAX && !entered; i++) {
-        entered = hooks[i] == NULL;
-        if (entered)
-            hooks[i] = hook;
-    }
-    plat_lock_release(&hooks_lock);
-    return entered;
+    return exit_hooks_add(hook);
 }
 
 /* After the program's atexit handlers, while its other threads still run; not after a bare ExitProcess, of which thread_callback hears. */
-__attribute__((destructor(101))) static void run_hooks(void) {
-    for (unsigned i = HOOKS_MAX; i-- > 0;) {
-        if (hooks[i] != NULL)
-            hooks[i]();
-    }
+__attribute__((destructor(101))) static void at_end(void) {
+    exit_hooks_run();
     winuser_watch_end();
 }

@@ -170,7 +170,7 @@ static void a_pulse_lets_all_go_on(void **state) {
     for (size_t i = 0; i < THREADS; i++)
         wait_forever(&at_gate);
     /* Who was not asleep yet waits for the next. */
-    while (passed != THREADS) {
+    while (InterlockedExchangeAdd(&passed, 0) != THREADS) {
         KeDelayExecutionThread(KernelMode, FALSE, &pause);
         for (int i = 0; i < 257; i++) {
             KeSetEvent(&gate, 0, FALSE);

@@ -264,6 +264,14 @@ bool engine_resize(void *block, size_t size) {
     return size <= slab->block_size;
 }
 
+void *engine_move(void *block, size_t size) {
+    struct slab *slab = range_slab(block);
+
+    if (slab == NULL || STATE_LOAD(&slab->kind) != SLAB_SPAN || engine_size(block) == 0)
+        return NULL;
+    return span_move(engine_thread.heap, slab, size);
+}
+
 /* --- free --------------------------------------------------------------------------------------------------- */
 
 static bool owned_here(const struct slab *slab) {

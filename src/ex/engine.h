@@ -79,6 +79,11 @@ bool engine_list_goes_on(const void *block);
 size_t engine_size(const void *block);
 /* Grows or shrinks a block where it lies: true when it now holds `size` usable bytes. */
 bool engine_resize(void *block, size_t size);
+/*
+ * Grows a large block that cannot grow where it lies by moving its pages to where it can, without a copy: its new address,
+ * counted as the resized block. NULL where that is not to be had, or would cost more than a copy.
+ */
+void *engine_move(void *block, size_t size);
 
 /* Interns a copy of `name` (`length` bytes, no terminator needed) with `line` (0 for a module); 0 when full. */
 uint32_t engine_site(const char *name, size_t length, uint32_t line);

@@ -4,6 +4,7 @@
  */
 #include "ex/fork.h"
 #include "ex/heap.h"
+#include "ex/span.h"
 
 /* A start that is under way comes to its end first: no child could end it. */
 static void fork_prepare(void) {
@@ -20,6 +21,7 @@ static void fork_parent(void) {
 
 static void fork_child(void) {
     engine_locks_reset();
+    span_after_fork();
     if (engine_is_started())
         heaps_after_fork();
     engine_start_go();

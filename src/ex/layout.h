@@ -199,7 +199,7 @@ struct slab {
     /* line 1 */
     RXP_ALIGNED(64) _Atomic uint64_t remote;
     uint64_t
-        collected; /* pushes that the owner has taken over; free run: pages not yet given back */
+        collected; /* pushes that the owner has taken over; free run: pages not yet given back; span: see span.c */
     _Atomic uint64_t full_mark; /* pushes at which a FULL slab notifies */
     uint32_t notify_next;       /* slab ids, 0 ends a list */
     uint32_t bin_next, bin_prev;

@@ -31,6 +31,12 @@ struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt
 /* The same; *zero tells that every byte reads as zero. */
 struct slab *range_take(uint32_t count, size_t alignment, bool *zero);
 /*
+ * Takes slabs without pages, for what gets pages of its own. Null also where others would have to be purged for it, and
+ * where no more would live with them than has lived lately: what was freed since then lies idle, or would if its pages
+ * had stayed where they were.
+ */
+struct slab *range_take_unlike_lately(uint32_t count, size_t alignment);
+/*
  * Returns slabs, `dirty_pages` of whose pages may hold data. The descriptors are SLAB_NONE again. Idle dirty memory that
  * is more than may stay goes back to the system, oldest first, once it has been idle for 30 ms: what exceeds, with what
  * lives, all that lived lately by more than a quarter (a MiB, where that is more); of a pool that has been emptied, what

@@ -490,6 +490,21 @@ struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt
     return s;
 }
 
+struct slab *range_take_unlike_lately(uint32_t count, size_t alignment) {
+    uint64_t bytes = (uint64_t)count << SLAB_SHIFT;
+    struct slab *s = NULL;
+    struct range_dirt dirt;
+
+    engine_lock(LOCK_RANGES);
+    if (limit_allows(bytes) && runs.live_bytes + bytes > lived_lately())
+        s = run_take_clean(count, alignment, &dirt);
+    if (s != NULL)
+        count_taken(bytes, true);
+    run_publish();
+    engine_unlock(LOCK_RANGES);
+    return s;
+}
+
 struct slab *range_take(uint32_t count, size_t alignment, bool *zero) {
     struct range_dirt dirt;
     struct slab *s = range_take_dirt(count, alignment, &dirt);

@@ -254,6 +254,12 @@ static bool resize_in_place(void *block, size_t held, size_t size) {
     return resized;
 }
 
+static void *realloc_elsewhere(void *block, size_t held, size_t size, const void *caller) {
+    void *moved =
+        held > SLAB_BLOCK_MAX && size > held && !dropin_failing ? engine_move(block, size) : NULL;
+    return moved != NULL ? moved : realloc_by_copy(block, held, size, caller);
+}
+
 /* What the engine does not take for a block of its slabs and spans. */
 static RXP_COLD void *realloc_unusual(void *block, size_t size, const void *caller) {
     if (dropin_checked)
@@ -278,7 +284,8 @@ static RXP_NOINLINE void *realloc_for(void *block, size_t size, const void *call
     size_t held = engine_size(block);
     if (RXP_UNLIKELY(held == 0))
         return realloc_unusual(block, size, caller);
-    return resize_in_place(block, held, size) ? block : realloc_by_copy(block, held, size, caller);
+    return resize_in_place(block, held, size) ? block
+                                              : realloc_elsewhere(block, held, size, caller);
 }
 
 RXP_EXPORT void *realloc(void *block, size_t size) {

@@ -19,6 +19,14 @@ void *plat_reserve(size_t size, size_t align);
 bool plat_commit(void *address, size_t size);
 /* Gives the memory back; the bytes stay readable and writable. False where they may not read as zero now. */
 bool plat_purge(void *address, size_t size);
+/*
+ * Moves the pages of [from, from + size) to the start of [to, to + room). All of both is committed, and `from` is part of
+ * one mapping at most: a place that pages were moved to is a mapping of its own until it is renewed. Afterwards `from` and
+ * `to` behind `size` read as zero; what lay at `to` is gone. False: nothing was moved, the system cannot or will not.
+ */
+bool plat_move_pages(void *from, size_t size, void *to, size_t room);
+/* As plat_purge, and no mapping of its own is left. */
+bool plat_renew(void *address, size_t size);
 /* Unmaps a whole reservation. `size` is as given to plat_reserve. */
 void plat_release(void *address, size_t size);
 /* Bytes of address space that this process may still map; SIZE_MAX where nothing limits it. */

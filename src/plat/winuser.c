@@ -41,6 +41,16 @@ bool plat_purge(void *address, size_t size) {
     return false;
 }
 
+/* Nothing moves the pages of one process. */
+bool plat_move_pages(void *from, size_t size, void *to, size_t room) {
+    (void)from, (void)size, (void)to, (void)room;
+    return false;
+}
+
+bool plat_renew(void *address, size_t size) {
+    return plat_purge(address, size);
+}
+
 void plat_release(void *address, size_t size) {
     MEMORY_BASIC_INFORMATION region;
 

@@ -40,6 +40,22 @@ static void dense_classes(void) {
         class_add(LAYOUT_DENSE, size, false);
     for (uint32_t k = 7; k >= 2; k--)
         class_add(LAYOUT_DENSE, (uint32_t)(SLAB_SIZE / k) & ~15u, false);
+    for (uint32_t eighth = 5; eighth <= 8; eighth++)
+        class_add(LAYOUT_DENSE, (uint32_t)SLAB_SIZE / 8 * eighth, false);
+}
+
+static void aligned_classes(enum class_layout layout) {
+    for (unsigned shift = 0; shift <= CLASS_ALIGNMENT_SHIFT; shift++) {
+        uint8_t *first = engine_classes.aligned[layout][shift];
+        unsigned found = CLASS_SPECIAL;
+        for (unsigned c = CLASSES_MAX; c-- > 0;) {
+            const struct class_info *info = &engine_classes.info[layout][c];
+            if (c < engine_classes.count[layout] &&
+                (info->block_size % (1u << shift) == 0 || info->capacity == 1))
+                found = c;
+            first[c] = (uint8_t)found;
+        }
+    }
 }
 
 static void special_class(void) {
@@ -47,9 +63,9 @@ static void special_class(void) {
     if (asked <= SPECIAL_HEADER || asked > UINT64_MAX - 15)
         return;
     engine_classes.special_size = rxp_round_up(asked, 16) - SPECIAL_HEADER;
-    if (engine_classes.special_size > SLAB_BLOCK_MAX)
-        return;
     for (int layout = 0; layout < 2; layout++) {
+        if (engine_classes.special_size > slab_block_max((enum class_layout)layout))
+            continue;
         uint8_t *class = &engine_classes.of[layout][engine_classes.special_size / 16];
         engine_classes.special[layout] = *class;
         *class = CLASS_SPECIAL;
@@ -71,20 +87,20 @@ void classes_init(void) {
     dense_classes();
     for (int layout = 0; layout < 2; layout++) {
         unsigned c = 0;
-        for (size_t i = 0; i < CLASS_MAP_SIZE; i++) {
+        for (size_t i = 0; i <= slab_block_max((enum class_layout)layout) / 16; i++) {
             while (engine_classes.info[layout][c].block_size < i * 16)
                 c++;
             engine_classes.of[layout][i] = (uint8_t)c;
         }
+        aligned_classes((enum class_layout)layout);
     }
     special_class();
 }
 
 int classes_aligned(enum class_layout layout, size_t size, size_t alignment) {
-    if (size > SLAB_BLOCK_MAX)
+    if (size > slab_block_max(layout) || alignment > (size_t)1 << CLASS_ALIGNMENT_SHIFT)
         return -1;
-    for (unsigned c = classes_of(layout, size); c < engine_classes.count[layout]; c++)
-        if (engine_classes.info[layout][c].block_size % alignment == 0)
-            return (int)c;
-    return -1;
+    unsigned shift = (unsigned)__builtin_ctzll(alignment);
+    unsigned class = engine_classes.aligned[layout][shift][classes_of(layout, size)];
+    return class == CLASS_SPECIAL ? -1 : (int)class;
 }

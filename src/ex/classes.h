@@ -1,7 +1,7 @@
 /*
  * Size classes. POOL obeys the page rule: up to 4096 bytes a block lies within one page, laid out
  * from the page's start; page multiples up to 32 KiB are page-aligned. DENSE has no such rule and an eighth
- * between neighbours at most.
+ * between neighbours at most, up to 8 KiB; its largest blocks have a slab each, of whose pages they touch what they need.
  *
  *   unit   what blocks are laid out from: a page (unit_mask 0xFFF) or the whole slab (0xFFFF)
  *   step   blocks carved at a time: about a page's worth, so that untouched pages stay untouched
@@ -23,7 +23,8 @@ RXP_INLINE bool class_starts_block(uint32_t reciprocal, uint32_t limit, uint32_t
 
 #define CLASSES_MAX 64
 /* The class of a size: classes_of[layout][(size + 15) / 16]. */
-#define CLASS_MAP_SIZE (SLAB_BLOCK_MAX / 16 + 1)
+#define CLASS_MAP_SIZE (SLAB_BLOCK_MAX_DENSE / 16 + 1)
+#define CLASS_ALIGNMENT_SHIFT 16 /* of the largest block */
 
 struct class_info {
     uint32_t block_size;
@@ -41,6 +42,8 @@ struct classes {
     uint8_t of[2][CLASS_MAP_SIZE];
     uint8_t count[2];
     struct class_info info[2][CLASSES_MAX];
+    /* From a class up, the first whose blocks all lie at multiples of 2^n; CLASS_SPECIAL where there is none. */
+    uint8_t aligned[2][CLASS_ALIGNMENT_SHIFT + 1][CLASSES_MAX];
     uint8_t special[2];  /* the class of the size that special= names */
     size_t special_size; /* its largest; 0 none */
 };
@@ -51,12 +54,17 @@ extern struct classes engine_classes;
 void classes_init(void);
 /* No class: the fast paths find no block there, whatever the bin. Sizes that special= names lead to it. */
 #define CLASS_SPECIAL (CLASSES_MAX - 1)
-/* The class of a size up to SLAB_BLOCK_MAX, for the slow paths. */
+/* The class of a size up to slab_block_max, for the slow paths. */
 unsigned classes_of(enum class_layout layout, size_t size);
 /* Whether special= names the size: the classes of 16 bytes that GFlags counts with a header of 16. */
 bool classes_special(size_t size);
-/* The first class of at least `size` bytes whose blocks all lie at multiples of `alignment`; -1 when none. */
+/* The same for blocks that all lie at multiples of `alignment`, a power of two; of any size. -1 when there is none. */
 int classes_aligned(enum class_layout layout, size_t size, size_t alignment);
+/* The same for sizes up to slab_block_max and alignments up to it; CLASS_SPECIAL where there is none, or special= names the size. */
+RXP_INLINE unsigned classes_aligned_fast(enum class_layout layout, size_t size, size_t alignment) {
+    unsigned shift = (unsigned)__builtin_ctzll(alignment);
+    return engine_classes.aligned[layout][shift][engine_classes.of[layout][(size + 15) >> 4]];
+}
 
 /* Index of the block at offset `offset` of its slab. */
 RXP_INLINE unsigned class_index(const struct class_info *c, unsigned offset) {

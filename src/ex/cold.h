@@ -56,7 +56,7 @@ void cold_carry(struct slab *slab, void *block, uint32_t account);
  * cold_look is to be called with the block: last, or the paths here would need registers saved.
  */
 RXP_INLINE void *cold_take(uint64_t who, size_t size, enum class_layout layout, bool *look) {
-    if (RXP_UNLIKELY(size > SLAB_BLOCK_MAX))
+    if (RXP_UNLIKELY(size > slab_block_max(layout)))
         return NULL;
     struct slab *slab =
         engine_thread.heap->mixed[layout].current[engine_classes.of[layout][(size + 15) >> 4]];
@@ -74,7 +74,7 @@ RXP_INLINE uint64_t cold_who(const struct table_entry *e, uint64_t alias, size_t
     uint64_t seen = STATE_LOAD(&e->alias);
 
     if (seen == alias)
-        return size > SLAB_BLOCK_MAX || e->bins->warm ||
+        return size > slab_block_max(layout) || e->bins->warm ||
                        e->bins->own >> engine_classes.of[layout][(size + 15) >> 4] & 1
                    ? 0
                    : e->bins->who;

@@ -97,15 +97,18 @@ static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, un
 void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout) {
     struct heap *heap = engine_thread.heap;
 
-    if (heap == NULL || engine_thread.table != heap->table || size > SLAB_BLOCK_MAX)
+    if (heap == NULL || engine_thread.table != heap->table || size > slab_block_max(layout))
         return NULL;
     if (RXP_UNLIKELY(
             special_asks())) /* by the caller's slow path, which serves what has a guard page */
         return NULL;
+    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
+    const struct table_entry *e = fast_entry(alias);
+    if (STATE_LOAD(&e->alias) == alias && e->bins->own >> class & 1)
+        return own_alloc(heap, e->bins, class);
     uint32_t account = heap_known(heap, alias);
     if (account == 0)
         return NULL;
-    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
     struct binset *set = heap_set(heap, account);
     return set != NULL && heap_own(set, class)
                ? own_alloc(heap, set, class)
@@ -135,7 +138,7 @@ static void *heap_alloc(struct heap *heap, uint64_t alias, uint64_t key, size_t 
     int class;
 
     if (alignment <= 16)
-        class = size <= SLAB_BLOCK_MAX ? (int)classes_of(layout, size) : -1;
+        class = size <= slab_block_max(layout) ? (int)classes_of(layout, size) : -1;
     else
         class = classes_aligned(layout, size, alignment);
     if (class < 0)
@@ -173,8 +176,9 @@ void *engine_alloc(uint64_t alias, uint64_t key, size_t size, unsigned flags) {
     return any_alloc(alias, key, size, flags & ENGINE_CACHE_ALIGNED ? 64 : 16, flags);
 }
 
-void *engine_alloc_aligned(uint64_t key, size_t size, size_t alignment, unsigned flags) {
-    return any_alloc(0, key, size, alignment, flags | ENGINE_NO_INSTALL);
+void *engine_alloc_aligned(uint64_t alias, uint64_t key, size_t size, size_t alignment,
+                           unsigned flags) {
+    return any_alloc(alias, key, size, alignment, flags);
 }
 
 /* --- what a pointer is ------------------------------------------------------------------------------------ */
@@ -391,7 +395,7 @@ bool engine_list_goes_on(const void *block) {
 /* The fast path, and a look at the list while its slab is at hand. */
 RXP_INLINE struct backend_memory alloc_and_look(const struct table_entry *e, uint64_t alias,
                                                 size_t size, enum class_layout layout) {
-    if (RXP_UNLIKELY(STATE_LOAD(&e->alias) != alias || size > SLAB_BLOCK_MAX))
+    if (RXP_UNLIKELY(STATE_LOAD(&e->alias) != alias || size > slab_block_max(layout)))
         return (struct backend_memory){NULL, false};
     struct slab *slab = e->bins->current[engine_classes.of[layout][(size + 15) >> 4]];
     void *block = fast_take(slab);

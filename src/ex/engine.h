@@ -14,6 +14,11 @@ enum class_layout { LAYOUT_POOL = 0, LAYOUT_DENSE = 1 };
 
 /* Largest size served from slabs; above it, spans of whole pages (accounted) in whole slabs (address space). */
 #define SLAB_BLOCK_MAX ((size_t)32768)
+#define SLAB_BLOCK_MAX_DENSE SLAB_SIZE
+
+RXP_INLINE size_t slab_block_max(enum class_layout layout) {
+    return layout == LAYOUT_DENSE ? SLAB_BLOCK_MAX_DENSE : SLAB_BLOCK_MAX;
+}
 
 #define ENGINE_ZERO 1u          /* the block's bytes are zero */
 #define ENGINE_CACHE_ALIGNED 2u /* the block starts on a cache line */
@@ -43,8 +48,9 @@ void *engine_alloc(uint64_t alias, uint64_t key, size_t size, unsigned flags);
 void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout);
 /* The same behind cold_alloc: all that is to be tried between engine_alloc_fast and engine_alloc. */
 void *engine_alloc_second(uint64_t alias, size_t size, enum class_layout layout);
-/* The same at any power-of-two alignment. */
-void *engine_alloc_aligned(uint64_t key, size_t size, size_t alignment, unsigned flags);
+/* As engine_alloc, at any power-of-two alignment. */
+void *engine_alloc_aligned(uint64_t alias, uint64_t key, size_t size, size_t alignment,
+                           unsigned flags);
 
 /* What a pointer is to the engine. */
 enum engine_verdict {

@@ -109,7 +109,7 @@ RXP_INLINE const struct table_entry *fast_entry(uint64_t alias) {
 /* `e` holds the alias, with bins. */
 RXP_INLINE void *fast_alloc_found(const struct table_entry *e, size_t size,
                                   enum class_layout layout) {
-    if (RXP_UNLIKELY(size > SLAB_BLOCK_MAX))
+    if (RXP_UNLIKELY(size > slab_block_max(layout)))
         return NULL;
     return fast_take(e->bins->current[engine_classes.of[layout][(size + 15) >> 4]]);
 }
@@ -126,6 +126,16 @@ RXP_INLINE void *engine_alloc_fast(uint64_t alias, size_t size) {
 
 RXP_INLINE void *engine_alloc_fast_dense(uint64_t alias, size_t size) {
     return fast_alloc(fast_entry(alias), alias, size, LAYOUT_DENSE);
+}
+
+/* NULL: call engine_alloc_aligned. `alignment` is a power of two. */
+RXP_INLINE void *engine_alloc_fast_aligned(uint64_t alias, size_t size, size_t alignment) {
+    const struct table_entry *e = fast_entry(alias);
+
+    if (RXP_UNLIKELY(STATE_LOAD(&e->alias) != alias || size > SLAB_BLOCK_MAX_DENSE ||
+                     alignment > SLAB_BLOCK_MAX_DENSE))
+        return NULL;
+    return fast_take(e->bins->current[classes_aligned_fast(LAYOUT_DENSE, size, alignment)]);
 }
 
 /* The descriptor of an address in the first range's used part, else engine_no_slab, which no thread owns. */

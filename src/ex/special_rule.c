@@ -206,6 +206,7 @@ static bool sample(struct heap *heap) {
 /* --- the calls ------------------------------------------------------------------------------------------ */
 
 static bool serve(struct special_request *q, unsigned *flags, struct guard_place *out) {
+    enum class_layout layout = (q->key >> 32) & ACCOUNT_DENSE ? LAYOUT_DENSE : LAYOUT_POOL;
     struct heap *heap = heap_mine();
     bool ours = false;
 
@@ -218,7 +219,7 @@ static bool serve(struct special_request *q, unsigned *flags, struct guard_place
         ours = tag || classes_special(q->size);
     }
     if (!ours && (special_asks() & SPECIAL_SAMPLE)) {
-        if (heap != NULL && q->size > SLAB_BLOCK_MAX)
+        if (heap != NULL && q->size > slab_block_max(layout))
             count_allocations(heap, 1);
         ours = sample(heap);
     }
@@ -226,8 +227,7 @@ static bool serve(struct special_request *q, unsigned *flags, struct guard_place
         return false;
     if (q->size == 0)
         q->size = 1;
-    if (!((q->key >> 32) & ACCOUNT_DENSE) && q->size >= POOL_PAGE_SIZE &&
-        q->alignment < POOL_PAGE_SIZE)
+    if (layout == LAYOUT_POOL && q->size >= POOL_PAGE_SIZE && q->alignment < POOL_PAGE_SIZE)
         q->alignment = POOL_PAGE_SIZE;
     uint64_t since = special_timed(heap) ? plat_clock_ns() : 0;
     enum special_refusal outcome = special_alloc(heap, q, out);

@@ -18,9 +18,10 @@ bool dropin_checked;
 static void *take_memory(size_t size, size_t alignment, unsigned flags, const struct caller *c) {
     unsigned engine_flags = flags & HEAP_ZERO ? ENGINE_ZERO : 0;
     struct dropin_account account = dropin_account(c->pc);
+    engine_flags |= account.flags;
     if (RXP_LIKELY(alignment <= _Alignof(max_align_t)))
-        return engine_alloc(account.alias, account.key, size, engine_flags | account.flags);
-    return engine_alloc_aligned(account.key, size, alignment, engine_flags);
+        return engine_alloc(account.alias, account.key, size, engine_flags);
+    return engine_alloc_aligned(account.alias, account.key, size, alignment, engine_flags);
 }
 
 static struct backend_memory take_quickly(size_t size, const struct caller *c) {

@@ -51,8 +51,9 @@ RXP_INLINE void *serve(const struct dropin_account *account, size_t size, size_t
             return block;
         flags = adjusted;
     }
-    return alignment <= NO_ALIGNMENT ? engine_alloc(account->alias, account->key, size, flags)
-                                     : engine_alloc_aligned(account->key, size, alignment, flags);
+    return alignment <= NO_ALIGNMENT
+               ? engine_alloc(account->alias, account->key, size, flags)
+               : engine_alloc_aligned(account->alias, account->key, size, alignment, flags);
 }
 
 /* Under checked=1 or fail=. */
@@ -113,11 +114,16 @@ RXP_INLINE void *alloc_aligned(size_t alignment, size_t size, enum heap_family f
     }
     if (alignment > PTRDIFF_MAX || size > PTRDIFF_MAX - alignment)
         return refuse(ENOMEM);
+    if (RXP_LIKELY(!dropin_rare)) {
+        void *block = engine_alloc_fast_aligned(dropin_alias(caller), size, alignment);
+        if (RXP_LIKELY(block != NULL))
+            return block;
+    }
     int error = errno;
     struct dropin_account account = dropin_account(caller);
     if (RXP_UNLIKELY(dropin_rare))
         return alloc_rare(size, alignment, caller, 0, family);
-    void *block = serve(&account, size, alignment, 0, caller);
+    void *block = serve(&account, size, alignment, account.flags, caller);
     errno = block != NULL ? error : ENOMEM;
     return block;
 }
@@ -246,7 +252,7 @@ static void *realloc_by_copy(void *block, size_t held, size_t size, const void *
 static bool resize_in_place(void *block, size_t held, size_t size) {
     if (size <= held && size >= held / 2)
         return true;
-    if (held <= SLAB_BLOCK_MAX || (dropin_failing && size > held))
+    if (held <= SLAB_BLOCK_MAX_DENSE || (dropin_failing && size > held))
         return false;
     int error = errno;
     bool resized = engine_resize(block, size);
@@ -327,9 +333,7 @@ RXP_EXPORT int posix_memalign(void **out, size_t alignment, size_t size) {
 static void *memalign_for(size_t alignment, size_t size, const void *caller) {
     if (alignment > SIZE_MAX / 2 + 1)
         return refuse(EINVAL);
-    size_t power = _Alignof(max_align_t);
-    while (power < alignment)
-        power <<= 1;
+    size_t power = alignment > 1 ? (size_t)2 << (63 - __builtin_clzll(alignment - 1)) : 1;
     return dropin_alloc_aligned(power, size, HEAP_MALLOC, caller);
 }
 

@@ -70,7 +70,8 @@ static void take(struct block *b, uint32_t tags, uint64_t *seed) {
     b->tag = (uint32_t)(r >> 32) % (r % 2 ? tags : (tags + 9) / 10);
     b->size = random_size(seed);
     if (r % 50 == 0)
-        b->at = engine_alloc_aligned(test_key(b->tag), b->size, (size_t)16 << r / 50 % 9, 0);
+        b->at = engine_alloc_aligned(test_key(b->tag), test_key(b->tag), b->size,
+                                     (size_t)16 << r / 50 % 9, 0);
     else if (r % 5 == 0)
         b->at = engine_alloc(test_key(b->tag), test_key(b->tag), b->size,
                              r % 15 == 0 ? ENGINE_NO_INSTALL : 0);

@@ -1,4 +1,6 @@
 /* Where blocks lie and what a pointer is answered: page rule, alignment, interior and wild pointers, zeroing. */
+#include <pthread.h>
+
 #include "engine_test.h"
 #include "ex/classes.h"
 
@@ -74,7 +76,8 @@ static void any_alignment_is_kept(void **state) {
     (void)state;
     for (size_t alignment = 16; alignment <= 4 << 20; alignment *= 2)
         for (size_t size = 1; size < 300000; size = size * 3 + 1) {
-            void *block = engine_alloc_aligned(test_key(9), size, alignment, ENGINE_ZERO);
+            void *block =
+                engine_alloc_aligned(test_key(9), test_key(9), size, alignment, ENGINE_ZERO);
             assert_non_null(block);
             assert_int_equal((uintptr_t)block % alignment, 0);
             assert_true(engine_size(block) >= size);
@@ -113,6 +116,66 @@ static void interior_pointers_are_always_seen(void **state) {
         pool_free(cold);
         pool_free(warm);
     }
+}
+
+#define DENSE_KEY ACCOUNT_KEY(test_tag(20), ACCOUNT_DENSE, 0)
+
+static void dense_blocks_up_to_a_slab_are_no_spans(void **state) {
+    (void)state;
+    for (size_t size = 32769; size <= 65537; size += 4096) {
+        unsigned char *block[3];
+        for (unsigned i = 0; i < RXP_COUNT(block); i++) {
+            block[i] = engine_alloc(DENSE_KEY, DENSE_KEY, size, ENGINE_ZERO);
+            assert_non_null(block[i]);
+            assert_true(engine_size(block[i]) >= size);
+            for (size_t at = 0; at < size; at++)
+                assert_int_equal(block[i][at], 0);
+            memset(block[i], 0xA5, size);
+            assert_int_equal(fast_slab(block[i])->kind == SLAB_SPAN, size > 65536);
+        }
+        check_interior(block[0]);
+        for (unsigned i = 0; i < RXP_COUNT(block); i++)
+            pool_free(block[i]);
+    }
+    pool_walk();
+}
+
+static unsigned quick, slow, wrong; /* blocks */
+
+static void take_aligned(size_t size, size_t alignment) {
+    void *first = engine_alloc_aligned(DENSE_KEY, DENSE_KEY, size, alignment, 0);
+    engine_free(first, 0);
+    void *block = engine_alloc_fast_aligned(DENSE_KEY, size, alignment);
+    quick += block != NULL;
+    slow += block == NULL;
+    wrong += block != NULL && ((uintptr_t)block % alignment != 0 || engine_size(block) < size);
+    if (block != NULL)
+        engine_free(block, 0);
+}
+
+static void *take_all_aligned(void *unused) {
+    void *live = engine_alloc(DENSE_KEY, DENSE_KEY, 32 << 20,
+                              0); /* or the pool is emptied, and its heap rests */
+    for (size_t alignment = 32; alignment <= 65536; alignment *= 2)
+        for (size_t size = 1; size <= 65536; size += size / 16 + 1)
+            take_aligned(size, alignment);
+    wrong += engine_alloc_fast_aligned(DENSE_KEY, 65537, 32) != NULL;
+    wrong += engine_alloc_fast_aligned(DENSE_KEY, 1, 131072) != NULL;
+    engine_free(live, 0);
+    return unused;
+}
+
+/* In a thread of its own, whose heap gives its first account own slabs. */
+static void a_known_callers_blocks_are_aligned_too(void **state) {
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, take_all_aligned, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(wrong, 0);
+    assert_true(quick >
+                4 * slow); /* emptied slabs of which the heap keeps enough leave their bins */
+    pool_walk();
 }
 
 static void wild_pointers_are_refused(void **state) {
@@ -198,11 +261,11 @@ static void sizes_that_cannot_be_answer_null(void **state) {
     for (unsigned less = 0; less < 70000; less += 1 + less / 3) {
         assert_null(pool_alloc(test_key(16), SIZE_MAX - less));
         assert_null(pool_alloc(test_key(16), SIZE_MAX / 2 - less));
-        assert_null(engine_alloc_aligned(test_key(16), SIZE_MAX - less, 4096, 0));
+        assert_null(engine_alloc_aligned(test_key(16), test_key(16), SIZE_MAX - less, 4096, 0));
         assert_null(engine_alloc(test_key(16), test_key(16), SIZE_MAX - less, ENGINE_ZERO));
     }
     assert_null(pool_alloc(test_key(16), (size_t)1 << 47));
-    assert_null(engine_alloc_aligned(test_key(16), 1, (size_t)1 << 62, 0));
+    assert_null(engine_alloc_aligned(test_key(16), test_key(16), 1, (size_t)1 << 62, 0));
     void *block = pool_alloc(test_key(16), 100000);
     assert_false(engine_resize(block, SIZE_MAX));
     assert_false(engine_resize(block, SIZE_MAX - 4095));
@@ -234,6 +297,8 @@ int main(void) {
         cmocka_unit_test(cache_aligned_blocks_start_on_a_line),
         cmocka_unit_test(any_alignment_is_kept),
         cmocka_unit_test(interior_pointers_are_always_seen),
+        cmocka_unit_test(dense_blocks_up_to_a_slab_are_no_spans),
+        cmocka_unit_test(a_known_callers_blocks_are_aligned_too),
         cmocka_unit_test(wild_pointers_are_refused),
         cmocka_unit_test(a_wrong_tag_frees_nothing),
         cmocka_unit_test(a_freed_span_is_not_freed_again),

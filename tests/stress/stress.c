@@ -151,7 +151,7 @@ static void *allocate_any(struct place *p, uint32_t number, uint32_t size) {
 
     if (how == 0) {
         size_t alignment = (size_t)16 << chance(p, 10);
-        void *at = engine_alloc_aligned(key, size, alignment, 0);
+        void *at = engine_alloc_aligned(key, key, size, alignment, 0);
         if ((uintptr_t)at % alignment != 0)
             FAIL("%p is not aligned to %zu", at, alignment);
         return at;

@@ -304,7 +304,7 @@ inline hand_out(b) {
 inline retire_if_empty(must) {
     atomic { seen_state = state; seen_pushes = pushes; seen_head = head };
     if
-    :: allocs == frees + seen_pushes && (seen_state == OWNED
+    :: allocs == frees + seen_pushes && (seen_state == OWNED || seen_state == FULL
 #ifdef BREAK_RETIRE_NOTIFIED
                                          || seen_state == NOTIFIED
 #endif
@@ -359,6 +359,10 @@ inline run_dry() {
 #endif
             fi
         }
+    :: seen_head == 0 && seen_state == FULL ->
+        /* Since the last time it ran dry: a new mark, and no swap. */
+        full_mark = seen_pushes + MARK;
+        atomic { event = frees + MARK; linked = false }
     :: seen_head == 0 && seen_state == NOTIFIED ->
         /* Its notify is under way: out of the bin, and the drain brings it back. */
         atomic {
@@ -409,10 +413,7 @@ inline free_own(x) {
     :: frees == event && !linked ->
         atomic {
             linked = true;
-            if
-            :: state == FULL -> state = OWNED
-            :: else -> assert(state == NOTIFIED)
-            fi
+            assert(state == FULL || state == NOTIFIED)
         }
     :: else
     fi;
@@ -476,10 +477,10 @@ inline check_owned() {
     atomic {
         assert(state != ORPHAN);
         assert(state != OWNED || linked);
-        assert(state != FULL || !linked);
         assert(state != NOTIFIED || notify || announced > 0); /* somebody will find it */
         assert(state == NOTIFIED || (!notify && announced == 0));
-        assert(state != FULL || (pushes < full_mark && frees < event)) /* not yet worth finding */
+        assert(state != FULL || pushes < full_mark);
+        assert(state != FULL || linked || frees < event) /* not yet worth finding */
     }
 }
 
@@ -535,7 +536,8 @@ proctype owner() OWNER_VANISHES {
     :: else
     fi;
     assert(state != NOTIFIED);
-    assert(state != FULL || (pushes < full_mark && frees < event))
+    assert(state != FULL || pushes < full_mark);
+    assert(state != FULL || linked || frees < event)
 #else
     over = true;
     ended == PUSHERS;

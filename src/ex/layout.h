@@ -84,7 +84,7 @@ struct counters {
 /*
  * What an account's blocks on mixed slabs have done in one heap since their flow was last carried into the account's
  * counters. One addition counts a block and its bytes: bytes / 16 << 24 | blocks. A word is carried by its 2^23rd block
- * at the latest, when blocks of up to 32 KiB have not filled its upper part by far.
+ * at the latest, when blocks of up to 64 KiB have not filled its upper part by far.
  */
 struct flow {
     _Atomic uint64_t in, out;
@@ -154,7 +154,7 @@ enum slab_kind {
 enum remote_state {
     REMOTE_NONE = 0, /* not in service: a push is a misuse */
     REMOTE_OWNED,    /* in a bin of its heap: the owner collects when it runs dry */
-    REMOTE_FULL,     /* in no bin: the push that brings back an eighth notifies */
+    REMOTE_FULL, /* ran dry: the push that brings back an eighth notifies. In no bin, or found by the owner since */
     REMOTE_NOTIFIED, /* on, or about to be put on, its heap's notify list; may not retire */
     REMOTE_ORPHAN,   /* its heap has no thread: the push that empties it retires it */
 };

@@ -57,24 +57,17 @@ struct slab *range_slab(const void *address) {
     return index < STATE_LOAD(&r->root->slab_high) ? range_slabs(r) + index : NULL;
 }
 
-struct slab *range_slab_by_id(uint32_t id) {
+struct slab *range_slab_by_id_anywhere(uint32_t id) {
     return range_slabs(&ranges[id >> SLAB_ID_BITS]) + (id & ((1u << SLAB_ID_BITS) - 1));
 }
 
-/* Descriptors lie in their own range, below its slabs, so the range of the descriptor is the slab's. */
-static const struct range *range_of_slab(const struct slab *slab) {
-    if ((uintptr_t)slab - ranges[0].base < ranges[0].root->range_size)
-        return &ranges[0];
-    return range_of(slab);
-}
-
-uint32_t range_slab_id(const struct slab *slab) {
-    const struct range *r = range_of_slab(slab);
+uint32_t range_slab_id_anywhere(const struct slab *slab) {
+    const struct range *r = range_of(slab);
     return r->root->number << SLAB_ID_BITS | (uint32_t)(slab - range_slabs(r));
 }
 
-uintptr_t range_slab_base(const struct slab *slab) {
-    const struct range *r = range_of_slab(slab);
+uintptr_t range_slab_base_anywhere(const struct slab *slab) {
+    const struct range *r = range_of(slab);
     return r->area + ((uintptr_t)(slab - range_slabs(r)) << SLAB_SHIFT);
 }
 

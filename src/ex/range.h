@@ -10,9 +10,33 @@
 
 /* The descriptor of any address in any range; null elsewhere and above what is committed. */
 struct slab *range_slab(const void *address);
-struct slab *range_slab_by_id(uint32_t id);
-uint32_t range_slab_id(const struct slab *slab);
-uintptr_t range_slab_base(const struct slab *slab);
+/* The same three questions for every range; most slabs lie in the first, whose answers are inline. */
+struct slab *range_slab_by_id_anywhere(uint32_t id);
+uint32_t range_slab_id_anywhere(const struct slab *slab);
+uintptr_t range_slab_base_anywhere(const struct slab *slab);
+
+RXP_INLINE struct slab *range_slab_by_id(uint32_t id) {
+    return RXP_LIKELY(id >> SLAB_ID_BITS == 0) ? engine_first.slabs + id
+                                               : range_slab_by_id_anywhere(id);
+}
+
+/* Descriptors lie in their own range, below its slabs. */
+RXP_INLINE bool range_slab_is_first(const struct slab *slab) {
+    uintptr_t slabs = (uintptr_t)engine_first.slabs;
+    return (uintptr_t)slab - slabs < engine_first.slab_area - slabs;
+}
+
+RXP_INLINE uint32_t range_slab_id(const struct slab *slab) {
+    return RXP_LIKELY(range_slab_is_first(slab)) ? (uint32_t)(slab - engine_first.slabs)
+                                                 : range_slab_id_anywhere(slab);
+}
+
+RXP_INLINE uintptr_t range_slab_base(const struct slab *slab) {
+    return RXP_LIKELY(range_slab_is_first(slab))
+               ? engine_first.slab_area + ((uintptr_t)(slab - engine_first.slabs) << SLAB_SHIFT)
+               : range_slab_base_anywhere(slab);
+}
+
 /* Roots, in order of their making; null past the last. */
 struct root *range_root(unsigned number);
 

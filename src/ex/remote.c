@@ -33,6 +33,9 @@ bool remote_make_full(struct slab *slab) {
         if (REMOTE_STATE(w) == REMOTE_NOTIFIED)
             return true; /* its notice is on the way, and will put it back */
         STATE_STORE(&slab->full_mark, REMOTE_PUSHES(w) + eighth);
+        /* Since the last time. A pusher that still sees that one's mark, which is no higher, notifies the sooner. */
+        if (REMOTE_STATE(w) == REMOTE_FULL)
+            return true;
         /* Release: who sees FULL sees the mark. */
         if (atomic_compare_exchange_weak_explicit(&slab->remote, &w,
                                                   remote_word(0, REMOTE_FULL, REMOTE_PUSHES(w)),
@@ -40,16 +43,6 @@ bool remote_make_full(struct slab *slab) {
             return true;
     }
     return !remote_collect(slab);
-}
-
-void remote_not_full(struct slab *slab) {
-    uint64_t w = STATE_LOAD(&slab->remote);
-
-    while (REMOTE_STATE(w) == REMOTE_FULL &&
-           !atomic_compare_exchange_weak_explicit(
-               &slab->remote, &w, remote_word(REMOTE_HEAD(w), REMOTE_OWNED, REMOTE_PUSHES(w)),
-               memory_order_acquire, memory_order_relaxed))
-        continue;
 }
 
 void remote_set_state(struct slab *slab, enum remote_state state) {

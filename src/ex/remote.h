@@ -13,10 +13,11 @@ RXP_INLINE uint64_t remote_word(uint32_t head, enum remote_state state, uint64_t
 
 /* Owner: takes over the remote list; false when there is none. The slab's own list is empty. */
 bool remote_collect(struct slab *slab);
-/* Owner: OWNED -> FULL; false when blocks had come back, and then they are collected. NOTIFIED stays as it is. */
+/*
+ * Owner: OWNED -> FULL; false when blocks had come back, and then they are collected. NOTIFIED stays as it is; FULL, left
+ * so by a free of the owner's that put the slab back into its bin, has a new mark.
+ */
 bool remote_make_full(struct slab *slab);
-/* Owner: FULL -> OWNED, anything else stays. */
-void remote_not_full(struct slab *slab);
 /* Whoever holds the slab alone: any state -> `state`, list and count kept. */
 void remote_set_state(struct slab *slab, enum remote_state state);
 /* The same to NONE; the pushes ever. */

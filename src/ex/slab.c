@@ -4,12 +4,12 @@
  *
  * Where a slab in service stands, by flags and remote state (the owner's view):
  *
- *   CURRENT                      its bin allocates from it            OWNED, NOTIFIED
- *   LINKED                       in its bin's partial list            OWNED, NOTIFIED
+ *   CURRENT                      its bin allocates from it            OWNED, FULL, NOTIFIED
+ *   LINKED                       in its bin's partial list            OWNED, FULL, NOTIFIED
  *   neither                      full                                 FULL, NOTIFIED
  *
  * and any of them with ORPHAN while the heap has no thread. NOTIFIED beside a flag means that the owner found
- * room by itself while a notice was on its way.
+ * room by itself while a notice was on its way; FULL beside one, that it did so before there was any.
  */
 #include "base/options.h"
 #include "ex/account.h"
@@ -116,13 +116,16 @@ static bool slab_carve(struct slab *slab) {
 /* --- bins ------------------------------------------------------------------------------------------ */
 
 /* Before it is carved further: what was counted is what is taken off. */
-static void idle_forget(struct slab *slab) {
-    if (slab->flags & SLAB_IDLE) {
-        struct heap *heap = heap_by_id(slab_owner(slab));
-        heap->idle_pages -= slab_dirty_pages(slab);
-        heap->idle_slabs--;
-    }
+static RXP_NOINLINE void idle_uncount(struct slab *slab) {
+    struct heap *heap = heap_by_id(slab_owner(slab));
+    heap->idle_pages -= slab_dirty_pages(slab);
+    heap->idle_slabs--;
     slab->flags &= (uint8_t)~SLAB_IDLE;
+}
+
+RXP_INLINE void idle_forget(struct slab *slab) {
+    if (slab->flags & SLAB_IDLE)
+        idle_uncount(slab);
 }
 
 /* The partial list is a ring through bin_next and bin_prev; partial[c] is its head, 0 when empty. */
@@ -406,11 +409,11 @@ static bool slab_keep_idle(struct heap *heap, struct binset *set, struct slab *s
 }
 
 /* Into its bin's list, or out of service where nothing is left in it. */
-static void slab_settle(struct heap *heap, struct slab *slab) {
-    struct binset *set = heap_set_of(heap, slab);
+static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab) {
     uint64_t live = slab_live(slab);
 
-    if (slab_empty(slab) && !(slab->flags & SLAB_IDLE) && !slab_keep_idle(heap, set, slab)) {
+    if (live == 0 && !(slab->flags & SLAB_IDLE) && !slab_notified(slab) &&
+        !slab_keep_idle(heap, set, slab)) {
         slab_retire(heap, slab);
         return;
     }
@@ -501,14 +504,34 @@ void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum 
 
 /* --- free's slow path ----------------------------------------------------------------------------------------- */
 
-void slab_free_event(struct slab *slab) {
-    struct heap *heap = engine_thread.heap;
+/*
+ * A full slab has a block again. Where its bin's current slab is dry it takes that one's place at once: the next allocation
+ * would do the same, by a slow path and through the list. Of large classes, whose slabs hold a few blocks, that is every other call.
+ */
+static void slab_come_next(struct binset *set, struct slab *slab) {
+    struct slab *current = set->current[slab->size_class];
 
-    special_look(heap, slab);
-    remote_not_full(slab);
-    slab_settle(heap, slab);
+    if (current != &engine_no_slab && (slab_has_block(current) || !slab_put_aside(set, current)))
+        return;
+    slab->flags |= SLAB_CURRENT;
+    set->current[slab->size_class] = slab;
+}
+
+/* A slow path that comes by often need not ask the clock each time. */
+static void heap_tick_seldom(struct heap *heap) {
     if (heap->looks++ % CLOCK_EVERY == 0)
         heap_tick(heap);
+}
+
+void slab_free_event(struct slab *slab) {
+    struct heap *heap = engine_thread.heap;
+    struct binset *set = heap_set_of(heap, slab);
+
+    special_look(heap, slab);
+    if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
+        slab_come_next(set, slab);
+    slab_settle(heap, set, slab);
+    heap_tick_seldom(heap);
 }
 
 void slab_drain(struct heap *heap) {
@@ -521,7 +544,7 @@ void slab_drain(struct heap *heap) {
         struct slab *slab = range_slab_by_id(id);
         id = slab->notify_next; /* before the state lets it be notified again */
         remote_set_state(slab, REMOTE_OWNED);
-        slab_settle(heap, slab);
+        slab_settle(heap, heap_set_of(heap, slab), slab);
     }
 }
 
@@ -619,7 +642,7 @@ static void slab_adopt(struct heap *heap, struct slab *slab) {
     if (slab_notified(slab))
         return;
     remote_set_state(slab, REMOTE_OWNED);
-    slab_settle(heap, slab);
+    slab_settle(heap, heap_set_of(heap, slab), slab);
 }
 
 void slab_adopt_all(struct heap *heap) {
@@ -633,7 +656,7 @@ static void slab_settle_alone(struct heap *heap, struct slab *slab) {
     if (!slab_notified(slab))
         return;
     remote_set_state(slab, orphan ? REMOTE_ORPHAN : REMOTE_OWNED);
-    slab_settle(heap, slab);
+    slab_settle(heap, heap_set_of(heap, slab), slab);
 }
 
 void slab_settle_all(struct heap *heap) {
@@ -682,8 +705,7 @@ const char *slab_walk(const struct slab *slab) {
         return "the remote list is not as long as pushes since the last collection";
     if (slab->kind == SLAB_MIXED && side_count(slab) != live)
         return "a side array does not name the live blocks";
-    if (REMOTE_STATE(w) == REMOTE_NONE || (REMOTE_STATE(w) == REMOTE_FULL && in_bin) ||
-        (REMOTE_STATE(w) == REMOTE_OWNED && !in_bin))
+    if (REMOTE_STATE(w) == REMOTE_NONE || (REMOTE_STATE(w) == REMOTE_OWNED && !in_bin))
         return "a slab's remote state and its bin disagree";
     if (STATE_LOAD(&slab->generation) % 2 != 0)
         return "a generation is odd at rest";

@@ -261,8 +261,9 @@ static bool resize_in_place(void *block, size_t held, size_t size) {
 }
 
 static void *realloc_elsewhere(void *block, size_t held, size_t size, const void *caller) {
-    void *moved =
-        held > SLAB_BLOCK_MAX && size > held && !dropin_failing ? engine_move(block, size) : NULL;
+    void *moved = held > SLAB_BLOCK_MAX_DENSE && size > held && !dropin_failing
+                      ? engine_move(block, size)
+                      : NULL;
     return moved != NULL ? moved : realloc_by_copy(block, held, size, caller);
 }
 

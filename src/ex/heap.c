@@ -425,6 +425,11 @@ void heap_rest(void) {
 }
 
 void heap_rested(struct heap *heap) {
+    uint64_t now = plat_clock_ms();
+
+    if (now == heap->rested_at)
+        return; /* nothing is idle for longer than it was at the last call */
+    heap->rested_at = now;
     bool long_idle = heap_sweep_due(heap);
 
     if (long_idle)

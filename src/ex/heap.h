@@ -43,6 +43,7 @@ struct heap {
     uint32_t looks_in_window;
     uint32_t set_count;
     uint64_t next_sweep; /* ms */
+    uint64_t rested_at;  /* ms: when a call last came by while it rests */
     /* special=1/N: how many allocations from now the next one is due, and how many are. */
     int64_t sample_left;
     uint32_t sample_due, sample_skip; /* skip: calls to let pass first */

@@ -216,12 +216,16 @@ RXP_INLINE void block_put_freed(const struct record_info *info) {
 }
 
 /* The header and the guard of a block that is handed out, and where asked the block's own bytes. */
-RXP_INLINE void block_put_live(const struct record_info *info, bool fill) {
+RXP_INLINE void block_put_live_as(const struct record_info *info, bool fill, uint64_t pattern) {
     block_put_header(info, block_check_word(info), RX_POOL_STATE_ALLOCATED);
     if (fill)
-        block_put_pattern(info, BLOCK_WORD_OF(BLOCK_FRESH));
+        block_put_pattern(info, pattern);
     else
         block_put_guard(info);
+}
+
+RXP_INLINE void block_put_live(const struct record_info *info, bool fill) {
+    block_put_live_as(info, fill, BLOCK_WORD_OF(BLOCK_FRESH));
 }
 
 /* Whether the block's own bytes hold the pattern and the guard behind them is whole. */

@@ -9,6 +9,7 @@
 #include "check/block_words.h"
 #include "check/check.h"
 #include "check/inside.h"
+#include "check/quick.h"
 #include "check/sites.h"
 #include "check/sweep.h"
 #include "plat/plat.h"
@@ -16,8 +17,6 @@
 #define ALIGNMENT_MOST ((size_t)1 << 31) /* `back` of a record has 32 bits */
 #define FRESH_MOST 4096u /* a pattern in every page of a large block would be its cost */
 #define IN_PLACE_LEAST ((size_t)1 << 17) /* a block of a size that no quarantine holds by default */
-
-#define HEAP_UNFILLED 2u /* beside HEAP_ZERO: the caller writes the bytes at once */
 
 static const struct check_heap *heap;
 static bool guards; /* some blocks are to lie between guard pages, and can */
@@ -33,6 +32,7 @@ static void at_exit(void) {
 
 bool check_heap_use(const struct check_heap *use) {
     heap = use;
+    quick_use_heap(use);
     if (!check_start())
         return false;
     guards = check_guards() && use->guarded != NULL;
@@ -56,7 +56,8 @@ static RXP_NOINLINE void *obtain_somehow(size_t size, size_t alignment, unsigned
 }
 
 RXP_INLINE void *obtain(size_t size, size_t alignment, unsigned flags, const struct caller *c) {
-    if (RXP_LIKELY(alignment == BLOCK_ALIGNMENT && flags == 0 && heap->allocate_quickly != NULL)) {
+    if (RXP_LIKELY(alignment == BLOCK_ALIGNMENT && !(flags & HEAP_ZERO) &&
+                   heap->allocate_quickly != NULL)) {
         struct backend_memory m = heap->allocate_quickly(size, c);
         if (RXP_LIKELY(m.whole))
             return m.memory;
@@ -131,8 +132,15 @@ static bool obtain_plain(struct record_info *out, size_t back, size_t alignment,
     return true;
 }
 
-void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum heap_family family,
-                          const struct caller *c) {
+void *check_heap_hand_out(const struct record_info *info, unsigned flags) {
+    write_block(info, flags);
+    if (RXP_UNLIKELY(!registry_insert(info)))
+        return unrecorded(info);
+    return (void *)(uintptr_t)info->block;
+}
+
+void *check_heap_allocate_any(size_t size, size_t alignment, unsigned flags,
+                              enum heap_family family, const struct caller *c) {
     sweep_call(c);
     if (alignment < BLOCK_ALIGNMENT)
         alignment = BLOCK_ALIGNMENT;
@@ -155,10 +163,7 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
         RXP_UNLIKELY(
             !obtain_plain(&info, alignment > header ? alignment : header, alignment, flags, c)))
         return NULL;
-    write_block(&info, flags);
-    if (RXP_UNLIKELY(!registry_insert(&info)))
-        return unrecorded(&info);
-    return (void *)(uintptr_t)info.block;
+    return check_heap_hand_out(&info, flags);
 }
 
 /* --- free ------------------------------------------------------------------------------------ */

@@ -16,7 +16,8 @@
 /* Who allocated a block, and so who may free it; 0 is the pool's own routines. */
 enum heap_family { HEAP_MALLOC = 1, HEAP_NEW, HEAP_NEW_ARRAY };
 
-#define HEAP_ZERO 1u /* the block's bytes are zero */
+#define HEAP_ZERO 1u     /* the block's bytes are zero */
+#define HEAP_UNFILLED 2u /* the caller writes them at once; not with HEAP_ZERO */
 
 /* Where the memory comes from. ExFreePool gives it back. */
 struct check_heap {
@@ -26,7 +27,7 @@ struct check_heap {
      * `flags` they are zero. NULL when there are none.
      */
     void *(*allocate)(size_t size, size_t alignment, unsigned flags, const struct caller *c);
-    /* The same without flags and at 16 bytes, where that is to be had at once. May be NULL. */
+    /* The same without HEAP_ZERO and at 16 bytes, where that is to be had at once. May be NULL. */
     struct backend_memory (*allocate_quickly)(size_t size, const struct caller *c);
     /* Makes such memory `size` bytes long where it lies; false when that cannot be. */
     bool (*resize)(void *memory, size_t size);
@@ -54,8 +55,12 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
                           const struct caller *c);
 /* Ends a block; NULL is ignored. A block of another family is reported and, told to go on, freed. */
 void check_heap_free(void *block, enum heap_family family, const struct caller *c);
-/* The same in every case: for map/quick.c, which has the common one. */
+/* The same two in every case: for map/quick.c, which has the common ones. */
+void *check_heap_allocate_any(size_t size, size_t alignment, unsigned flags,
+                              enum heap_family family, const struct caller *c);
 void check_heap_free_any(void *block, enum heap_family family, const struct caller *c);
+/* The rest of an allocation that has its memory, as *info says. */
+void *check_heap_hand_out(const struct record_info *info, unsigned flags);
 /*
  * A block of `size` bytes with the bytes of `block`, which is freed: a pointer that was kept is stale
  * even where the sizes are alike. Only a block too large for the quarantine may stay where it is. NULL

@@ -1,8 +1,8 @@
 /*
  * The common case of an allocation and of a free of the pool, in as few instructions as it takes: a small block of
  * the simplest kind (block_words.h) at an IRQL that every type allows, under no option that asks for more, and with
- * nothing wrong. check_allocate, check_free and check_heap_free begin with it; whatever is otherwise is left to check.c and heap.c,
- * from the start or from where it turned up.
+ * nothing wrong. check_allocate, check_free, check_heap_allocate and check_heap_free begin with it; whatever is otherwise is left
+ * to check.c and heap.c, from the start or from where it turned up.
  *
  *   map/    user mode
  *   hash/   a kernel: there is no such case
@@ -14,5 +14,8 @@
 
 /* From now on there is one, unless options forbid that. When check.c is ready, with its options. */
 void quick_start(bool fill);
+/* The heap's blocks come from there. Once, before the first of them. User mode only, where there is a heap. */
+struct check_heap;
+void quick_use_heap(const struct check_heap *heap);
 
 #endif

@@ -14,11 +14,19 @@
 #define TYPES_MOST (PagedPool | NonPagedPoolNx) /* bits of a POOL_TYPE that ask for nothing more */
 #define HELD_MOST (BLOCK_HEADER + BLOCK_UNITS_MOST + BLOCK_UNIT)
 
+static struct backend_memory nothing(size_t size, const struct caller *c) {
+    (void)size;
+    (void)c;
+    return (struct backend_memory){NULL, false};
+}
+
 static struct {
     _Atomic bool on;
     bool fill;
     const struct pool_backend *backend;
-} quick;
+    uint32_t heap_tag;
+    struct backend_memory (*heap_allocate)(size_t size, const struct caller *c);
+} quick = {.heap_allocate = nothing};
 
 void quick_start(bool fill) {
     const struct options *o = options_get();
@@ -31,6 +39,12 @@ void quick_start(bool fill) {
     atomic_store_explicit(&quick.on, on, memory_order_release);
 }
 
+void quick_use_heap(const struct check_heap *heap) {
+    quick.heap_tag = heap->tag;
+    if (heap->allocate_quickly != NULL)
+        quick.heap_allocate = heap->allocate_quickly;
+}
+
 RXP_INLINE bool is_on(void) {
     return RXP_LIKELY(atomic_load_explicit(&quick.on, memory_order_acquire));
 }
@@ -38,6 +52,11 @@ RXP_INLINE bool is_on(void) {
 RXP_INLINE uint32_t site_of(const struct caller *c) {
     const struct known_site *s = sites_known(c->file, c->line);
     return RXP_LIKELY(s != NULL) ? s->id : sites_of(c);
+}
+
+/* The same of a heap's caller, which mostly has no file: without stacks= that is its return address. */
+RXP_INLINE uint32_t heap_site_of(const struct caller *c) {
+    return RXP_LIKELY(c->file == NULL) ? sites_intern_pc(c->pc) : sites_of(c);
 }
 
 /* Whether the block is of the simplest kind, of the family (0: the pool's), and in the state. */
@@ -66,20 +85,26 @@ RXP_INLINE struct record_info plain_info(const struct record *r, uint64_t block,
 
 /* --- allocation ------------------------------------------------------------------------------ */
 
-RXP_INLINE size_t request_of(uint32_t size) {
-    return rxp_round_up(BLOCK_HEADER + (size_t)size + 1, BLOCK_ALIGNMENT);
+RXP_INLINE size_t header_of(uint32_t size, unsigned family) {
+    return block_header_bytes(&(const struct record_info){.size = size, .family = (uint8_t)family});
 }
 
-/* A block in memory of the pool as it hands it out. */
-RXP_INLINE struct record_info fresh_info(uint64_t block, uint32_t type, uint32_t size,
-                                         uint32_t tag) {
+RXP_INLINE size_t request_of(uint32_t size, unsigned family) {
+    return rxp_round_up(header_of(size, family) + (size_t)size + 1, BLOCK_ALIGNMENT);
+}
+
+/* A block in memory as it was handed out, of the family (0: the pool's). */
+RXP_INLINE struct record_info fresh_info(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
+                                         unsigned family) {
+    size_t header = header_of(size, family);
     return (struct record_info){
         .block = block,
         .size = size,
         .tag = tag,
-        .back = BLOCK_HEADER,
+        .back = (uint32_t)header,
         .type = (uint16_t)type,
-        .tail = (uint16_t)(request_of(size) - BLOCK_HEADER - size),
+        .tail = (uint16_t)(request_of(size, family) - header - size),
+        .family = (uint8_t)family,
         .plain = true,
     };
 }
@@ -100,21 +125,8 @@ static RXP_COLD bool in_use(uint64_t block, const struct caller *c) {
     return check_in_use(&info, c);
 }
 
-/* A block's memory, for check.c. */
-static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
-                                   uint32_t site, const struct caller *c) {
-    struct record_info info = fresh_info(block, type, size, tag);
-    info.alloc_site = site;
-    info.time = (uint32_t)plat_clock_ms();
-    return check_hand_out(&info, c);
-}
-
-/*
- * The pool's memory, at an IRQL that every type allows; 0 where it is not to be had at once, or its list is broken, which
- * was reported.
- */
-RXP_INLINE uintptr_t obtain(uint32_t type, size_t request, uint32_t tag, const struct caller *c) {
-    struct backend_memory m = quick.backend->allocate(type, request, tag);
+/* The memory; 0 where it is not to be had at once, or the list that it was in is broken, which was reported. */
+RXP_INLINE uintptr_t whole(struct backend_memory m, const struct caller *c) {
     if (RXP_LIKELY(m.whole))
         return (uintptr_t)m.memory;
     if (m.memory != NULL)
@@ -122,31 +134,89 @@ RXP_INLINE uintptr_t obtain(uint32_t type, size_t request, uint32_t tag, const s
     return 0;
 }
 
+/* What a block's own bytes become. */
+struct contents {
+    bool fill;
+    uint64_t pattern;
+};
+
+/* Writes the block and its record, whose time and site are those. False: the record is to be had by other means. */
+RXP_INLINE bool put_live(struct context *x, struct record *r, struct record_info info,
+                         struct contents contents, uint32_t site, uint32_t time) {
+    if (RXP_UNLIKELY(r == NULL))
+        return false;
+    block_put_live_as(&info, contents.fill, contents.pattern);
+    info.alloc_site = site;
+    info.time = time;
+    if (RXP_UNLIKELY(!context_enter_easy(x)))
+        return false;
+    lists_write(r, &info, x);
+    context_leave_easy(x);
+    return true;
+}
+
+/* A block's memory, for check.c. */
+static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
+                                   uint32_t site, const struct caller *c) {
+    struct record_info info = fresh_info(block, type, size, tag, 0);
+    info.alloc_site = site;
+    info.time = (uint32_t)plat_clock_ms();
+    return check_hand_out(&info, c);
+}
+
+/* At an IRQL that every type allows. */
 void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c) {
     struct context *x = context_mine;
     if (RXP_UNLIKELY(!is_on() || size - 1 >= BLOCK_UNITS_MOST || (type & ~TYPES_MOST) != 0 ||
                      !rules_known(type, tag) || !context_is_easy(x)))
         return check_allocate_any(type, size, tag, c);
     uint32_t site = site_of(c), time = (uint32_t)plat_clock_ms();
-    uintptr_t memory = obtain(type, request_of(size), tag, c);
+    uintptr_t memory = whole(quick.backend->allocate(type, request_of(size, 0), tag), c);
     uint64_t block = memory + BLOCK_HEADER;
     if (RXP_UNLIKELY(memory == 0))
         return check_allocate_any(type, size, tag, c);
     rxp_assert(KeGetCurrentIrql() <= APC_LEVEL);
-    rxp_assert(memory % BLOCK_ALIGNMENT == 0 && memory % PAGE_SIZE + request_of(size) <= PAGE_SIZE);
-    struct record_info info = fresh_info(block, type, size, tag);
+    rxp_assert(memory % BLOCK_ALIGNMENT == 0 &&
+               memory % PAGE_SIZE + request_of(size, 0) <= PAGE_SIZE);
+    struct record_info info = fresh_info(block, type, size, tag, 0);
     struct record *r = ghost_at(block);
     if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
         return check_allocate_any(type, size, tag, c);
-    if (RXP_UNLIKELY(r == NULL))
+    const struct contents fresh = {quick.fill, BLOCK_WORD_OF(BLOCK_FRESH)};
+    if (RXP_UNLIKELY(!put_live(x, r, info, fresh, site, time)))
         return hand_out(block, type, size, tag, site, c);
-    block_put_live(&info, quick.fill);
+    return (void *)(uintptr_t)block;
+}
+
+/* The same for heap.c. */
+static RXP_NOINLINE void *heap_hand_out(uint64_t block, uint32_t size, unsigned flags,
+                                        unsigned family, uint32_t site) {
+    struct record_info info = fresh_info(block, NonPagedPoolNx, size, quick.heap_tag, family);
     info.alloc_site = site;
-    info.time = time;
-    if (RXP_UNLIKELY(!context_enter_easy(x)))
-        return hand_out(block, type, size, tag, site, c);
-    lists_write(r, &info, x);
-    context_leave_easy(x);
+    info.time = (uint32_t)plat_clock_ms();
+    return check_heap_hand_out(&info, flags);
+}
+
+void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum heap_family family,
+                          const struct caller *c) {
+    struct context *x = context_mine;
+    if (RXP_UNLIKELY(!is_on() || size > BLOCK_UNITS_MOST || alignment > BLOCK_ALIGNMENT ||
+                     !context_is_easy(x)))
+        return check_heap_allocate_any(size, alignment, flags, family, c);
+    uint32_t small = (uint32_t)size, site = heap_site_of(c), time = (uint32_t)plat_clock_ms();
+    uintptr_t memory = whole(quick.heap_allocate(request_of(small, family), c), c);
+    uint64_t block = memory + header_of(small, family);
+    if (RXP_UNLIKELY(memory == 0))
+        return check_heap_allocate_any(size, alignment, flags, family, c);
+    rxp_assert(memory % BLOCK_ALIGNMENT == 0);
+    struct record_info info = fresh_info(block, NonPagedPoolNx, small, quick.heap_tag, family);
+    struct record *r = ghost_at(block);
+    if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
+        return check_heap_allocate_any(size, alignment, flags, family, c);
+    const struct contents contents = {flags == 0 ? quick.fill : flags == HEAP_ZERO,
+                                      flags == 0 ? BLOCK_WORD_OF(BLOCK_FRESH) : 0};
+    if (RXP_UNLIKELY(!put_live(x, r, info, contents, site, time)))
+        return heap_hand_out(block, small, flags, family, site);
     return (void *)(uintptr_t)block;
 }
 
@@ -270,7 +340,7 @@ RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, const struct
     if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE, family)) ||
         (tag != 0 && !take_same_tag(tag, (uint32_t)record_get(out->r, RECORD_TAG))))
         return false;
-    out->site = family == 0 ? site_of(c) : sites_of(c);
+    out->site = family == 0 ? site_of(c) : heap_site_of(c);
     uint64_t state = out->live;
     if (RXP_UNLIKELY(!atomic_compare_exchange_strong_explicit(
             &out->r->word[RECORD_STATE], &state, record_step(state, RECORD_LIVE, RECORD_FILLING),

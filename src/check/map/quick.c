@@ -140,28 +140,26 @@ struct contents {
     uint64_t pattern;
 };
 
-/* Writes the block and its record, whose time and site are those. False: the record is to be had by other means. */
+/* Writes the block, and its record, whose time and site are those. False: the record is to be had by other means. */
 RXP_INLINE bool put_live(struct context *x, struct record *r, struct record_info info,
                          struct contents contents, uint32_t site, uint32_t time) {
-    if (RXP_UNLIKELY(r == NULL))
-        return false;
     block_put_live_as(&info, contents.fill, contents.pattern);
     info.alloc_site = site;
     info.time = time;
-    if (RXP_UNLIKELY(!context_enter_easy(x)))
+    if (RXP_UNLIKELY(r == NULL) || RXP_UNLIKELY(!context_enter_easy(x)))
         return false;
     lists_write(r, &info, x);
     context_leave_easy(x);
     return true;
 }
 
-/* A block's memory, for check.c. */
-static RXP_NOINLINE void *hand_out(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
-                                   uint32_t site, const struct caller *c) {
+/* A block that was written: mostly the first one in its place. Where there is no record, check.c says so. */
+static RXP_NOINLINE void *enter(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
+                                uint32_t site, uint32_t time, const struct caller *c) {
     struct record_info info = fresh_info(block, type, size, tag, 0);
     info.alloc_site = site;
-    info.time = (uint32_t)plat_clock_ms();
-    return check_hand_out(&info, c);
+    info.time = time;
+    return RXP_LIKELY(registry_insert(&info)) ? (void *)(uintptr_t)block : check_hand_out(&info, c);
 }
 
 /* At an IRQL that every type allows. */
@@ -184,17 +182,18 @@ void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct ca
         return check_allocate_any(type, size, tag, c);
     const struct contents fresh = {quick.fill, BLOCK_WORD_OF(BLOCK_FRESH)};
     if (RXP_UNLIKELY(!put_live(x, r, info, fresh, site, time)))
-        return hand_out(block, type, size, tag, site, c);
+        return enter(block, type, size, tag, site, time, c);
     return (void *)(uintptr_t)block;
 }
 
 /* The same for heap.c. */
-static RXP_NOINLINE void *heap_hand_out(uint64_t block, uint32_t size, unsigned flags,
-                                        unsigned family, uint32_t site) {
+static RXP_NOINLINE void *heap_enter(uint64_t block, uint32_t size, unsigned flags, unsigned family,
+                                     uint32_t site, uint32_t time) {
     struct record_info info = fresh_info(block, NonPagedPoolNx, size, quick.heap_tag, family);
     info.alloc_site = site;
-    info.time = (uint32_t)plat_clock_ms();
-    return check_heap_hand_out(&info, flags);
+    info.time = time;
+    return RXP_LIKELY(registry_insert(&info)) ? (void *)(uintptr_t)block
+                                              : check_heap_hand_out(&info, flags);
 }
 
 void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum heap_family family,
@@ -216,7 +215,7 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
     const struct contents contents = {flags == 0 ? quick.fill : flags == HEAP_ZERO,
                                       flags == 0 ? BLOCK_WORD_OF(BLOCK_FRESH) : 0};
     if (RXP_UNLIKELY(!put_live(x, r, info, contents, site, time)))
-        return heap_hand_out(block, small, flags, family, site);
+        return heap_enter(block, small, flags, family, site, time);
     return (void *)(uintptr_t)block;
 }
 

@@ -68,7 +68,7 @@ typedef struct _RX_POOL_HEADER {
     ULONG Type;      /* POOL_TYPE with its modifiers */
     ULONG State;     /* an RX_POOL_STATE_ value */
     ULONG Back;      /* bytes from the caller's block back to the start of the memory it lies in */
-    ULONG Check; /* over State and the address of the block; its last byte is a guard */
+    ULONG Check;     /* over State and the address of the block; its last byte is a guard */
 } RX_POOL_HEADER, *PRX_POOL_HEADER;
 
 #define RX_POOL_SIGNATURE 0x48507852u       /* "RxPH" in memory order */

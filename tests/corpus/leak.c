@@ -7,9 +7,12 @@
 /* What a program keeps until its end is no leak. */
 static void *kept_to_the_end;
 
-/* Nothing of what was called may be left in the registers and on the stack of what comes next. */
+/*
+ * Nothing of what was called may be left in the registers and on the stack of what comes next, nor on that of a thread
+ * that has ended, which libc keeps for the next one.
+ */
 static void __attribute__((noinline)) forget(void) {
-    volatile char stack[4096];
+    volatile char stack[16384];
     for (size_t i = 0; i < sizeof stack; i++)
         stack[i] = 0;
 }

@@ -54,6 +54,7 @@ def prepare(wine):
         sys.exit("no prefix: %s" % said)
     # What made the prefix leaves services behind that start no driver.
     subprocess.run(["wineserver", "-k", "-w"], env=dict(os.environ, WINEPREFIX=wine.prefix), check=False)
+    wine.run("--keep-server")
     wine.load("warmest")
     print("drivers can be loaded")
 

@@ -241,6 +241,20 @@ static void no_call_for_small_blocks(void) {
     must_make_no_call("a million replacements");
 }
 
+/*
+ * Whether it makes no call, at the third time at the latest: what is idle for 30 ms and more than lived lately goes back,
+ * and a machine that lets this process wait for so long in the midst of it makes that so.
+ */
+static bool once_without_calls(void (*run)(void)) {
+    for (unsigned i = 0; i < 3; i++) {
+        calls_seen = 0;
+        run();
+        if (calls_seen == 0)
+            return true;
+    }
+    return false;
+}
+
 #define LARGE_LIVE 24u
 
 /* Each block is replaced by one of its size, from 40 KiB to 4 MiB, at random. */
@@ -284,16 +298,21 @@ static void replace_any_large(void **block, uint64_t *seed, unsigned rounds, use
     }
 }
 
-static void no_call_for_any_large_blocks(void) {
-    static void *block[LARGE_LIVE];
-    uint64_t seed = 12;
+static void *any_large[LARGE_LIVE];
+static uint64_t any_large_seed = 12;
 
+static void replace_any_large_for_longer(void) {
+    replace_any_large(any_large, &any_large_seed, 20000, 0);
+    /* What lies idle lies so for longer. */
+    replace_any_large(any_large, &any_large_seed, 1000, 200);
+}
+
+static void no_call_for_any_large_blocks(void) {
     purge_never();
-    replace_any_large(block, &seed, 20000, 0);
+    replace_any_large(any_large, &any_large_seed, 20000, 0);
     count_calls();
-    replace_any_large(block, &seed, 20000, 0);
-    replace_any_large(block, &seed, 1000, 200); /* what lies idle lies so for longer */
-    must_make_no_call("replacements of large blocks of any size");
+    if (!once_without_calls(replace_any_large_for_longer))
+        must_make_no_call("replacements of large blocks of any size");
     MUST(engine_walk() == NULL);
 }
 
@@ -314,12 +333,16 @@ static void grow(unsigned times) {
     }
 }
 
+static void grow_1000(void) {
+    grow(1000);
+}
+
 static void no_call_for_growth(void) {
     purge_never();
     grow(100);
     count_calls();
-    grow(1000);
-    must_make_no_call("1,000 buffers that grow");
+    if (!once_without_calls(grow_1000))
+        must_make_no_call("1,000 buffers that grow");
 }
 
 static unsigned mappings(void) {

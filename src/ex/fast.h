@@ -31,6 +31,7 @@ struct binset {
     bool warm;                  /* classes of it may earn slabs of their own */
     bool first;                 /* of its heap: all of them have from their first call */
     uint8_t asked[CLASSES_MAX]; /* calls for a class without any, while warm */
+    uint8_t slabs[CLASSES_MAX]; /* in service; 255 stays so */
     struct binset *next;        /* all of a heap's */
 };
 

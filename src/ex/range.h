@@ -55,6 +55,11 @@ struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt
 /* The same; *zero tells that every byte reads as zero. */
 struct slab *range_take(uint32_t count, size_t alignment, bool *zero);
 /*
+ * One slab of which every page will be written soon: where no idle one is left and much lives, from a huge page whose
+ * rest lies idle then. *there tells that its pages are there already.
+ */
+struct slab *range_take_dense(bool *there);
+/*
  * Takes slabs without pages, for what gets pages of its own. Null also where others would have to be purged for it, and
  * where no more would live with them than has lived lately: what was freed since then lies idle, or would if its pages
  * had stayed where they were.

@@ -21,6 +21,8 @@
 #define IDLE_LEAST ((uint64_t)1 << 20)
 #define IDLE_SHARE 8u  /* of what lives, in an emptied pool */
 #define SPARE_SHARE 4u /* of what lived lately, above it */
+/* Of what lives, a huge page: the rest of one that is not used is memory for nothing. */
+#define HUGE_SHARE 16u
 /* How long idle memory that is too much waits, ms: what a loop takes again at once is not worth giving back. */
 #define GRACE 30u
 /* Where less than this share of what lived lately is left, the pool counts as emptied. */
@@ -453,6 +455,25 @@ static struct slab *run_take(uint32_t count, size_t alignment, struct range_dirt
     return s != NULL ? s : run_take_clean(count, alignment, dirt);
 }
 
+#define HUGE_SLABS ((uint32_t)(PLAT_HUGE >> SLAB_SHIFT))
+
+static bool huge_is_due(void) {
+    return runs.live_bytes / HUGE_SHARE >= PLAT_HUGE && plat_huge_ready();
+}
+
+/* The lock is held meanwhile: a fork would else lose the slabs, and 32 slabs' worth of faults take longer. */
+static struct slab *run_take_huge(bool *there) {
+    struct range_dirt dirt;
+    struct slab *s = run_take_clean(HUGE_SLABS, PLAT_HUGE, &dirt);
+
+    if (s == NULL)
+        return NULL;
+    *there = plat_populate_huge((void *)range_slab_base(s));
+    run_join(s + 1, HUGE_SLABS - 1, *there ? DIRTY : CLEAN,
+             *there ? (HUGE_SLABS - 1) * SLAB_PAGES : 0, plat_clock_ms());
+    return s;
+}
+
 static bool limit_allows(uint64_t bytes) {
     uint64_t limit = options_get()->limit;
     return limit == 0 || runs.live_bytes + bytes <= limit;
@@ -487,6 +508,25 @@ struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt
         count_taken(bytes, dirty_pages - runs.dirty_pages < (uint64_t)count * SLAB_PAGES);
     run_publish();
     engine_unlock(LOCK_RANGES);
+    return s;
+}
+
+struct slab *range_take_dense(bool *there) {
+    struct slab *s = NULL;
+    bool zero = false;
+
+    engine_lock(LOCK_RANGES);
+    if (runs.occupied[DIRTY] == 0 && limit_allows(SLAB_SIZE) && huge_is_due())
+        s = run_take_huge(there);
+    if (s != NULL) {
+        count_taken(SLAB_SIZE, true);
+        run_publish();
+    }
+    engine_unlock(LOCK_RANGES);
+    if (s == NULL) {
+        s = range_take(1, SLAB_SIZE, &zero);
+        *there = !zero;
+    }
     return s;
 }
 

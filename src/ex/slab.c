@@ -25,6 +25,10 @@
 #define LOOK_FEW 32u
 #define LOOKS_MOST 8u
 #define LOOK_EVERY 512u
+/* Where pages come ahead: as many at a time. */
+#define AHEAD (4 * POOL_PAGE_SIZE)
+/* Of a bin, before another one may come from a huge page. */
+#define DENSE_SLABS 4u
 /* Events for each time that the clock is asked. */
 #define CLOCK_EVERY 16u
 /* Dirty pages of empty slabs that a heap keeps in its bins until the next sweep: a MiB, or two for each slab it has. */
@@ -90,6 +94,14 @@ static void carve_blocks(struct slab *slab, char *start, unsigned count, unsigne
     slab->free = head;
 }
 
+/* Bytes from `from` to `to` are about to be written: a fault for each page costs as much again as the page. */
+static void carve_ahead(const struct slab *slab, char *base, uint32_t from, uint32_t to) {
+    uint32_t ahead = (to - 1) / AHEAD * AHEAD;
+
+    if ((slab->flags & SLAB_AHEAD) && from <= ahead)
+        plat_populate(base + ahead, AHEAD);
+}
+
 /*
  * The next page's worth of blocks; false when all are carved. Where a slab starts, by page and by block, goes by its
  * number: slabs that hold a few blocks each would otherwise share the same few cache sets.
@@ -103,10 +115,13 @@ static bool slab_carve(struct slab *slab) {
         return false;
     if (slab_of_pages(c)) {
         unsigned number = slab_index(slab), page = slab_carved_page(slab, slab->carved);
+        carve_ahead(slab, base, page * POOL_PAGE_SIZE, (page + 1) * POOL_PAGE_SIZE);
         carve_blocks(slab, base + page * POOL_PAGE_SIZE, c->per_unit, number * 7 % c->per_unit);
         slab->carved++;
     } else {
         unsigned count = left < c->step ? left : c->step;
+        uint32_t from = (uint32_t)slab->carved * c->block_size;
+        carve_ahead(slab, base, from, from + count * c->block_size);
         carve_blocks(slab, base + (size_t)slab->carved * c->block_size, count, 0);
         slab->carved = (uint16_t)(slab->carved + count);
     }
@@ -299,10 +314,24 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     STATE_STORE(&slab->kind, mixed ? SLAB_MIXED : SLAB_OWN);
 }
 
+/*
+ * All pages of a bin's next slab will most likely be written where the bin has filled some already. Larger blocks' pages
+ * may stay untouched, however many there are.
+ */
+static struct slab *slab_take(const struct binset *set, unsigned class, bool *there) {
+    bool zero;
+    if (set->slabs[class] >= DENSE_SLABS &&
+        engine_classes.info[set->layout][class].block_size <= POOL_PAGE_SIZE)
+        return range_take_dense(there);
+    struct slab *slab = range_take(1, SLAB_SIZE, &zero);
+    *there = !zero;
+    return slab;
+}
+
 static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
-    bool zero, mixed = set->account == 0;
+    bool there = false, mixed = set->account == 0;
     void *side = mixed ? side_take(set->layout, class) : NULL;
-    struct slab *slab = mixed && side == NULL ? NULL : range_take(1, SLAB_SIZE, &zero);
+    struct slab *slab = mixed && side == NULL ? NULL : slab_take(set, class, &there);
 
     if (slab == NULL) {
         if (side != NULL)
@@ -311,6 +340,10 @@ static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned cla
     }
     generation_open(slab);
     slab_fill_in(slab, heap, set, class);
+    slab->flags =
+        there || set->slabs[class] == 0 || slab->block_size > POOL_PAGE_SIZE ? 0 : SLAB_AHEAD;
+    if (set->slabs[class] < UINT8_MAX)
+        set->slabs[class]++;
     if (mixed)
         slab->side = (uintptr_t)side;
     generation_close(slab);
@@ -363,6 +396,8 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
     if (slab->flags & SLAB_CURRENT)
         bin_clear_current(set, slab);
     heap_unlink(heap, slab);
+    if (set->slabs[slab->size_class] < UINT8_MAX)
+        set->slabs[slab->size_class]--;
     if (account == 0) {
         side_give(slab->layout, slab->size_class, (void *)slab->side);
         slab_hide(slab);

@@ -27,6 +27,19 @@ bool plat_purge(void *address, size_t size);
 bool plat_move_pages(void *from, size_t size, void *to, size_t room);
 /* As plat_purge, and no mapping of its own is left. */
 bool plat_renew(void *address, size_t size);
+/*
+ * Makes the pages of committed bytes that are about to be written be there, by one call in place of a fault each. A hint:
+ * may do nothing.
+ */
+void plat_populate(void *address, size_t size);
+/*
+ * The same for PLAT_HUGE bytes on such a boundary, none of them touched yet, by a huge page; only where they are ready.
+ * False where there was none to be had: then their first page may be there.
+ */
+#define PLAT_HUGE ((size_t)2 << 20)
+bool plat_populate_huge(void *address);
+/* Whether the system has huge pages and the administrator allows them, and they were had without delay lately. */
+bool plat_huge_ready(void);
 /* Unmaps a whole reservation. `size` is as given to plat_reserve. */
 void plat_release(void *address, size_t size);
 /* Bytes of address space that this process may still map; SIZE_MAX where nothing limits it. */

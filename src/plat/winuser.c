@@ -47,6 +47,20 @@ bool plat_move_pages(void *from, size_t size, void *to, size_t room) {
     return false;
 }
 
+/* What is committed is charged already, and its pages come in clusters by themselves. */
+void plat_populate(void *address, size_t size) {
+    (void)address, (void)size;
+}
+
+bool plat_huge_ready(void) {
+    return false; /* large pages need a privilege, and lie in mappings of their own */
+}
+
+bool plat_populate_huge(void *address) {
+    (void)address;
+    return false;
+}
+
 bool plat_renew(void *address, size_t size) {
     return plat_purge(address, size);
 }

@@ -235,7 +235,8 @@ static void no_call_for_small_blocks(void) {
     static void *block[20000];
 
     purge_never();
-    replace_at_random(block, 20000, 1000000);
+    /* So many before no page is touched for the first time. */
+    replace_at_random(block, 20000, 4000000);
     count_calls();
     replace_at_random(block, 20000, 1000000);
     must_make_no_call("a million replacements");

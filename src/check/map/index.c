@@ -1,6 +1,7 @@
 /* The map from an address to the number of its record: see index.h. */
 #include "check/map/index.h"
 
+#include "check/map/front.h"
 #include "check/map/record.h"
 #include "plat/plat.h"
 
@@ -14,23 +15,18 @@ index_leaf *index_leaves;
 
 static struct {
     struct plat_lock lock;
-    uint32_t limit, committed, used;
+    struct front memory;
+    uint32_t used;
     uint64_t page_words; /* of pages that have a record */
 } leaves;
 
 bool index_start(void) {
-    size_t room = plat_address_space_left() / 16;
-    for (uint32_t most = LEAVES_MAX; most >= LEAVES_MIN; most /= 2) {
-        size_t size = (size_t)most * sizeof(index_leaf);
-        void *base = size <= room ? plat_reserve(size, COMMIT_STEP) : NULL;
-        if (base == NULL)
-            continue;
-        index_leaves = base;
-        leaves.limit = most;
-        leaves.used = 1;
-        return true;
-    }
-    return false;
+    if (!front_start(&leaves.memory, LEAVES_MAX * sizeof(index_leaf),
+                     LEAVES_MIN * sizeof(index_leaf)))
+        return false;
+    index_leaves = (index_leaf *)leaves.memory.base;
+    leaves.used = 1;
+    return true;
 }
 
 /* The words of the 4 GiB around an address; NULL when there is no memory. With the lock. */
@@ -51,13 +47,9 @@ static _Atomic uint32_t *pages_make(uint64_t block) {
 
 /* The number of a leaf of zeroes; 0 when there is no memory. With the lock. */
 static uint32_t leaf_make(void) {
-    if (leaves.used >= leaves.committed) {
-        if (leaves.used >= leaves.limit ||
-            !plat_commit((void *)index_leaves[leaves.committed], COMMIT_STEP))
-            return 0;
-        leaves.committed += (uint32_t)(COMMIT_STEP / sizeof(index_leaf));
-    }
-    return leaves.used++;
+    return front_reach(&leaves.memory, (leaves.used + (size_t)1) * sizeof(index_leaf))
+               ? leaves.used++
+               : 0;
 }
 
 /*

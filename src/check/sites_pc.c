@@ -157,13 +157,23 @@ static uint32_t add(uintptr_t pc, uint64_t code, const char *module, uint64_t of
     return pcs.count++;
 }
 
+/* The same of what may not be there to be read. One question to the system does, but at the end of a page. */
+static bool read_code(uintptr_t pc, uint64_t *code) {
+    const char *before = code_before(pc), *behind = code_behind(pc);
+    uint64_t word[2];
+    bool there = behind == before + sizeof word[0]
+                     ? plat_read_memory(before, word, sizeof word)
+                     : plat_read_memory(before, &word[0], sizeof word[0]) &&
+                           plat_read_memory(behind, &word[1], sizeof word[1]);
+    *code = mix(word[0], word[1]);
+    return there;
+}
+
 static uint32_t intern_new(uintptr_t pc) {
-    uint64_t offset = 0, before, behind;
+    uint64_t offset = 0, code;
     uint32_t id = 0;
-    if (!plat_read_memory(code_before(pc), &before, sizeof before) ||
-        !plat_read_memory(code_behind(pc), &behind, sizeof behind))
+    if (!read_code(pc, &code))
         return 0;
-    uint64_t code = mix(before, behind);
     const char *module = plat_module_of((const void *)pc, &offset);
     plat_lock_acquire(&pcs.lock);
     if (atomic_load_explicit(&pcs.index, memory_order_relaxed) == NULL && !pcs.refused)

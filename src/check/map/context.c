@@ -122,11 +122,19 @@ void context_pin(uint32_t record) {
 
 /* --- the others' side -------------------------------------------------------------------------- */
 
+/* A context without an owner gets one under the lock, and its last owner gave it up under the lock. */
+static bool others_have_some(void) {
+    const struct context *x = contexts.first;
+    while (x != NULL && (x == context_mine || x == contexts_late || !x->owned))
+        x = x->next;
+    return x != NULL;
+}
+
 void contexts_lock(void) {
     plat_lock_acquire(&contexts.lock);
     for (struct context *x = contexts.first; x != NULL; x = x->next)
         atomic_store(&x->wanted, 1);
-    if (!contexts_fenced)
+    if (!contexts_fenced && others_have_some())
         plat_barrier();
     for (struct context *x = contexts.first; x != NULL; x = x->next) {
         while (x != contexts_late && atomic_load(&x->busy) != 0)

@@ -134,6 +134,12 @@ def repository(folder, commits):
     return path
 
 
+def distribution(name):
+    """The distribution's program, where a shell's path leads to another version's wrapper script first."""
+    path = os.path.join("/usr/bin", name)
+    return path if os.path.exists(path) else name
+
+
 def cc1():
     try:
         path = subprocess.run(["gcc", "-print-prog-name=cc1"], capture_output=True, text=True).stdout.strip()
@@ -156,7 +162,7 @@ def wanted(folder, speed):
     return [
         # The interpreter's own small-block pool would hide the allocator.
         Program("python", "python3 compiles its library",
-                ["python3", write(folder, "compile.py", inputs.PYTHON.format(n=n["python"]))],
+                [distribution("python3"), write(folder, "compile.py", inputs.PYTHON.format(n=n["python"]))],
                 {"PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"}),
         Program("sqlite", "sqlite3, a table and its index",
                 ["sqlite3", ":memory:", ".read " + write(folder, "rows.sql", inputs.SQL.format(n=n["sqlite"]))]),

@@ -3,14 +3,15 @@
  *
  * A free run is slabs in a row, all SLAB_NONE; `run` of its first and last descriptor holds its length and sort, so
  * that a returned run finds its neighbours. `run` is 0 everywhere else, and only the ranges lock's holder looks. Runs are
- * of two sorts, kept apart: dirty (pages may hold data; the first descriptor counts them and knows since when they lie
- * idle) and clean (every byte reads as zero, but where the system gave pages back as they were). Neighbours of one sort
- * are one run. A dirty run is preferred: its pages are there. Clean runs hold address space only. Where no dirty run is
- * long enough, one is taken together with its neighbours, or grown at the range's end.
+ * of three sorts, kept apart: dirty (pages may hold data; the first descriptor counts them and knows since when they lie
+ * idle), clean (every byte reads as zero, but where the system gave pages back as they were), and the rest of huge pages,
+ * which is dirty and kept for those who will write all of it. Neighbours of one sort are one run. A dirty run is
+ * preferred: its pages are there. Clean runs hold address space only. Where no dirty run is long enough, one is taken
+ * together with its neighbours, or grown at the range's end.
  *
  *   lists[sort][n]   runs of n slabs, n < LISTS; the last list holds longer ones, any order
- *   idle             dirty runs, oldest first (heap_next, heap_prev)
- *   sum of the dirty runs' page counts = root.dirty_bytes / 4096
+ *   idle             runs that are not clean, oldest first (heap_next, heap_prev)
+ *   sum of their page counts = root.dirty_bytes / 4096
  *   every slab below slab_high is in service or in exactly one free run
  */
 #include "ex/run.h"
@@ -30,11 +31,12 @@
 /* Dirty runs that are looked at for one that will do together with its neighbours. */
 #define JOINTS_MOST 16u
 
-enum sort { CLEAN, DIRTY, SORTS };
+enum sort { CLEAN, DIRTY, HUGE_REST, SORTS };
 
-/* slab.run */
-#define RUN_DIRTY 0x80000000u
-#define RUN_LENGTH(run) ((run) & ~RUN_DIRTY)
+/* slab.run: the sort above the length */
+#define RUN_SORT_SHIFT 30
+#define RUN_OF(sort, length) ((uint32_t)(sort) << RUN_SORT_SHIFT | (length))
+#define RUN_LENGTH(run) ((run) & ((1u << RUN_SORT_SHIFT) - 1))
 
 static struct {
     uint32_t lists[SORTS][LISTS]; /* slab ids */
@@ -51,7 +53,7 @@ static unsigned run_list(uint32_t count) {
 }
 
 static enum sort run_sort(const struct slab *first) {
-    return first->run & RUN_DIRTY ? DIRTY : CLEAN;
+    return (enum sort)(first->run >> RUN_SORT_SHIFT);
 }
 
 static void run_publish(void) {
@@ -89,7 +91,7 @@ static void run_insert(struct slab *first, uint32_t count, enum sort sort, uint6
     uint32_t *head = &runs.lists[sort][run_list(count)];
     struct slab *last = first + count - 1;
 
-    first->run = last->run = count | (sort == DIRTY ? RUN_DIRTY : 0);
+    first->run = last->run = RUN_OF(sort, count);
     first->collected = dirty_pages;
     first->bin_prev = 0;
     first->bin_next = *head;
@@ -97,7 +99,7 @@ static void run_insert(struct slab *first, uint32_t count, enum sort sort, uint6
         range_slab_by_id(*head)->bin_prev = id;
     *head = id;
     runs.occupied[sort] |= (uint64_t)1 << run_list(count);
-    if (sort == DIRTY) {
+    if (sort != CLEAN) {
         runs.dirty_pages += dirty_pages;
         idle_append(first, id);
     }
@@ -117,7 +119,7 @@ static void run_remove(struct slab *first) {
         range_slab_by_id(first->bin_next)->bin_prev = first->bin_prev;
     if (*head == 0)
         runs.occupied[sort] &= ~((uint64_t)1 << run_list(count));
-    if (sort == DIRTY) {
+    if (sort != CLEAN) {
         runs.dirty_pages -= first->collected;
         idle_remove(first);
     }
@@ -397,7 +399,7 @@ static bool joint_around(struct slab *run, uint32_t count, struct joint *j) {
             return false;
     }
     for (struct slab *s = j->first; s < j->taken + count && s < end; s += RUN_LENGTH(s->run))
-        j->dirty += run_sort(s) == DIRTY ? pages_of(count, s->collected) : 0;
+        j->dirty += run_sort(s) != CLEAN ? pages_of(count, s->collected) : 0;
     return true;
 }
 
@@ -455,25 +457,6 @@ static struct slab *run_take(uint32_t count, size_t alignment, struct range_dirt
     return s != NULL ? s : run_take_clean(count, alignment, dirt);
 }
 
-#define HUGE_SLABS ((uint32_t)(PLAT_HUGE >> SLAB_SHIFT))
-
-static bool huge_is_due(void) {
-    return runs.live_bytes / HUGE_SHARE >= PLAT_HUGE && plat_huge_ready();
-}
-
-/* The lock is held meanwhile: a fork would else lose the slabs, and 32 slabs' worth of faults take longer. */
-static struct slab *run_take_huge(bool *there) {
-    struct range_dirt dirt;
-    struct slab *s = run_take_clean(HUGE_SLABS, PLAT_HUGE, &dirt);
-
-    if (s == NULL)
-        return NULL;
-    *there = plat_populate_huge((void *)range_slab_base(s));
-    run_join(s + 1, HUGE_SLABS - 1, *there ? DIRTY : CLEAN,
-             *there ? (HUGE_SLABS - 1) * SLAB_PAGES : 0, plat_clock_ms());
-    return s;
-}
-
 static bool limit_allows(uint64_t bytes) {
     uint64_t limit = options_get()->limit;
     return limit == 0 || runs.live_bytes + bytes <= limit;
@@ -485,6 +468,34 @@ static void count_taken(uint64_t bytes, bool fresh) {
         runs.most = runs.live_bytes;
     if (fresh)
         purge_instead();
+}
+
+#define HUGE_SLABS ((uint32_t)(PLAT_HUGE >> SLAB_SHIFT))
+
+static bool huge_is_due(void) {
+    return runs.live_bytes / HUGE_SHARE >= PLAT_HUGE && plat_huge_ready();
+}
+
+/*
+ * One slab of a huge page, of a new one where nothing lies idle. The lock is held while it comes: a fork would else lose
+ * the slabs, and the faults of as many would take longer.
+ */
+static struct slab *run_take_huge(bool *there) {
+    struct range_dirt dirt;
+    struct slab *s = run_find(HUGE_REST, 1, SLAB_SIZE);
+
+    *there = true;
+    if (s != NULL)
+        return run_take_from(s, 1, SLAB_SIZE, &dirt);
+    if (runs.occupied[DIRTY] != 0 || !huge_is_due())
+        return NULL;
+    s = run_take_clean(HUGE_SLABS, PLAT_HUGE, &dirt);
+    if (s == NULL)
+        return NULL;
+    *there = plat_populate_huge((void *)range_slab_base(s));
+    run_join(s + 1, HUGE_SLABS - 1, *there ? HUGE_REST : CLEAN,
+             *there ? (HUGE_SLABS - 1) * SLAB_PAGES : 0, plat_clock_ms());
+    return s;
 }
 
 struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt *dirt) {
@@ -516,10 +527,11 @@ struct slab *range_take_dense(bool *there) {
     bool zero = false;
 
     engine_lock(LOCK_RANGES);
-    if (runs.occupied[DIRTY] == 0 && limit_allows(SLAB_SIZE) && huge_is_due())
+    uint64_t dirty_pages = runs.dirty_pages;
+    if (limit_allows(SLAB_SIZE))
         s = run_take_huge(there);
     if (s != NULL) {
-        count_taken(SLAB_SIZE, true);
+        count_taken(SLAB_SIZE, runs.dirty_pages >= dirty_pages);
         run_publish();
     }
     engine_unlock(LOCK_RANGES);
@@ -597,30 +609,27 @@ bool range_extend(struct slab *first, uint32_t count, uint32_t more) {
 
 static const char *walk_runs_of(const struct root *root, uint64_t *dirty_pages,
                                 unsigned *dirty_runs) {
-    const struct slab *slabs = (const struct slab *)root->slabs;
-    bool dirty_before = false, clean_before = false;
+    const struct slab *slabs = (const struct slab *)root->slabs, *before = NULL;
 
     for (uint64_t i = 1; i < STATE_LOAD(&root->slab_high);) {
         const struct slab *s = &slabs[i];
-        bool dirty = s->run & RUN_DIRTY;
         uint32_t length = RUN_LENGTH(s->run);
         if (s->kind != SLAB_NONE) {
             if (length != 0)
                 return "a slab in service is in a free run";
-            dirty_before = clean_before = false;
+            before = NULL;
             i += s->kind == SLAB_SPAN ? (s->span_bytes + SLAB_SIZE - 1) >> SLAB_SHIFT : 1;
             continue;
         }
         if (length == 0 || slabs[i + length - 1].run != s->run)
             return "a slab out of service is in no free run";
-        if (dirty ? dirty_before : clean_before)
+        if (before != NULL && run_sort(before) == run_sort(s))
             return "two free runs of one sort lie side by side";
-        if (dirty) {
+        if (run_sort(s) != CLEAN) {
             *dirty_pages += s->collected;
             ++*dirty_runs;
         }
-        dirty_before = dirty;
-        clean_before = !dirty;
+        before = s;
         i += length;
     }
     return NULL;

@@ -17,6 +17,8 @@ static void class_add(enum class_layout layout, uint32_t size, bool page_unit) {
     c->limit =
         (uint16_t)((c->per_unit - 1) * (size * c->reciprocal)); /* the product wraps at 2^32 */
     c->capacity = (uint16_t)(c->per_unit * (SLAB_SIZE / unit));
+    c->carvings = page_unit ? SLAB_SIZE / POOL_PAGE_SIZE : c->capacity;
+    c->eighth = c->capacity >= 8 ? c->capacity / 8 : 1;
     c->step =
         page_unit ? c->per_unit : (uint16_t)(size < POOL_PAGE_SIZE ? POOL_PAGE_SIZE / size : 1);
 }

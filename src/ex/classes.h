@@ -35,7 +35,8 @@ struct class_info {
     uint16_t per_unit; /* blocks in a unit */
     uint16_t step;     /* blocks carved at a time; divides or equals per_unit for page units */
     uint16_t capacity; /* blocks in a slab */
-    uint16_t reserved;
+    uint16_t carvings; /* what slab.carved comes to: units, or blocks where the slab is one unit */
+    uint16_t eighth;   /* of them, or 1: so many come back before a full slab returns to its bin */
 };
 
 struct classes {

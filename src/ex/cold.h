@@ -4,7 +4,7 @@
  *   allocate: 46 instructions with those of the fast path that missed: who stands in the table entry, the bin of the
  *             class, the block; the block's account into the side array, and one addition to the account's flow
  *   free:     51: the compare with the owner of mixed slabs, the block-start test, the side array's entry, the flow
- *   a remote free: 99, the compare and swap among them
+ *   a remote free: 96, the compare and swap among them
  *
  * tests/engine/count.py holds these, too. What a working set larger than the caches pays for is loads: allocate has 15 of
  * them and free 17 (10 and 12 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).

@@ -94,18 +94,16 @@ static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, un
                : slab_take_mixed(heap, alias, account, layout, class);
 }
 
-void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout) {
+/* The bins of `e` where they have slabs of their own for this class, which only a heap's table leads to. */
+RXP_INLINE struct binset *bins_own(const struct table_entry *e, uint64_t alias, unsigned class) {
+    return RXP_LIKELY(STATE_LOAD(&e->alias) == alias && e->bins->own >> class & 1) ? e->bins : NULL;
+}
+
+static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, unsigned class) {
     struct heap *heap = engine_thread.heap;
 
-    if (heap == NULL || engine_thread.table != heap->table || size > slab_block_max(layout))
+    if (heap == NULL || engine_thread.table != heap->table)
         return NULL;
-    if (RXP_UNLIKELY(
-            special_asks())) /* by the caller's slow path, which serves what has a guard page */
-        return NULL;
-    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
-    const struct table_entry *e = fast_entry(alias);
-    if (STATE_LOAD(&e->alias) == alias && e->bins->own >> class & 1)
-        return own_alloc(heap, e->bins, class);
     uint32_t account = heap_known(heap, alias);
     if (account == 0)
         return NULL;
@@ -113,6 +111,22 @@ void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout) 
     return set != NULL && heap_own(set, class)
                ? own_alloc(heap, set, class)
                : slab_take_mixed(heap, alias, account, layout, class);
+}
+
+RXP_INLINE void *known_serve(uint64_t alias, enum class_layout layout, struct binset *bins,
+                             unsigned class) {
+    if (RXP_UNLIKELY(
+            special_asks())) /* by the caller's slow path, which serves what has a guard page */
+        return NULL;
+    return bins != NULL ? own_alloc(engine_thread.heap, bins, class)
+                        : known_alloc(alias, layout, class);
+}
+
+void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout) {
+    if (size > slab_block_max(layout))
+        return NULL;
+    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
+    return known_serve(alias, layout, bins_own(fast_entry(alias), alias, class), class);
 }
 
 void *cold_look(void *block, uint64_t alias, uint64_t who) {
@@ -126,9 +140,13 @@ void cold_carry(struct slab *slab, void *block, uint32_t account) {
 }
 
 void *engine_alloc_second(uint64_t alias, size_t size, enum class_layout layout) {
-    void *block = cold_alloc(fast_entry(alias), alias, size, layout);
-
-    return RXP_LIKELY(block != NULL) ? block : engine_alloc_known(alias, size, layout);
+    if (size > slab_block_max(layout))
+        return NULL;
+    unsigned class = engine_classes.of[layout][(size + 15) >> 4];
+    const struct table_entry *e = fast_entry(alias);
+    struct binset *bins = bins_own(e, alias, class);
+    void *block = bins == NULL ? cold_alloc(e, alias, size, layout) : NULL;
+    return block != NULL ? block : known_serve(alias, layout, bins, class);
 }
 
 static void *heap_alloc(struct heap *heap, uint64_t alias, uint64_t key, size_t size,

@@ -23,10 +23,11 @@
 struct heap;
 struct binset {
     struct slab *current[CLASSES_MAX];
-    uint32_t partial[CLASSES_MAX]; /* slab ids: slabs in service with room, most room first */
-    uint64_t own;                  /* bit c: class c of this account has slabs of its own */
-    uint64_t who;                  /* WHO of its account; 0 for the mixed set */
-    uint32_t account;              /* 0 for the mixed set */
+    /* Slab ids, the first and the last of a list: slabs in service with room, empty ones last. */
+    uint32_t partial[CLASSES_MAX], partial_last[CLASSES_MAX];
+    uint64_t own;     /* bit c: class c of this account has slabs of its own */
+    uint64_t who;     /* WHO of its account; 0 for the mixed set */
+    uint32_t account; /* 0 for the mixed set */
     uint32_t layout;
     bool warm;                  /* classes of it may earn slabs of their own */
     bool first;                 /* of its heap: all of them have from their first call */

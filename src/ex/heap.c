@@ -66,11 +66,6 @@ static struct binset *set_new(struct heap *heap, uint32_t account, enum class_la
     return set;
 }
 
-struct binset *heap_set(const struct heap *heap, uint32_t account) {
-    struct binset **chunk = heap->set_chunk[account / CHUNK_ACCOUNTS];
-    return chunk == NULL ? NULL : chunk[account % CHUNK_ACCOUNTS];
-}
-
 struct binset *heap_set_make(struct heap *heap, uint32_t account, enum class_layout layout) {
     struct binset ***chunk = &heap->set_chunk[account / CHUNK_ACCOUNTS];
 
@@ -84,11 +79,6 @@ struct binset *heap_set_make(struct heap *heap, uint32_t account, enum class_lay
     if (*place == NULL)
         *place = set_new(heap, account, layout);
     return *place;
-}
-
-struct binset *heap_set_of(struct heap *heap, const struct slab *slab) {
-    return slab->kind == SLAB_MIXED ? &heap->mixed[slab->layout]
-                                    : heap_set(heap, STATE_LOAD(&slab->account));
 }
 
 /* --- the thread's view ---------------------------------------------------------------------- */

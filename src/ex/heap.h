@@ -78,11 +78,17 @@ RXP_INLINE struct counters *heap_counters(const struct heap *heap, uint32_t acco
 /* Shows them to readers; before they are first written. */
 void heap_show_counters(struct heap *heap, uint32_t account);
 /* The binset of `account`, or null where it has none (all its blocks are on mixed slabs). */
-struct binset *heap_set(const struct heap *heap, uint32_t account);
+RXP_INLINE struct binset *heap_set(const struct heap *heap, uint32_t account) {
+    struct binset **chunk = heap->set_chunk[account / CHUNK_ACCOUNTS];
+    return chunk == NULL ? NULL : chunk[account % CHUNK_ACCOUNTS];
+}
 /* Makes it; null when memory is short or the heap holds enough of them. */
 struct binset *heap_set_make(struct heap *heap, uint32_t account, enum class_layout layout);
 /* The binset that `slab` of this heap belongs to. */
-struct binset *heap_set_of(struct heap *heap, const struct slab *slab);
+RXP_INLINE struct binset *heap_set_of(struct heap *heap, const struct slab *slab) {
+    return STATE_LOAD(&slab->kind) == SLAB_MIXED ? &heap->mixed[slab->layout]
+                                                 : heap_set(heap, STATE_LOAD(&slab->account));
+}
 /* What this heap's thread finds for `alias` from now on: the account's set, or where that is null, who it is. */
 void heap_install(struct heap *heap, uint64_t alias, uint32_t account, struct binset *set);
 /* The account that this heap's thread has installed under `alias`; 0 for none. */

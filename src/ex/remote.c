@@ -6,12 +6,10 @@ static struct free_block *remote_block(uintptr_t base, uint32_t head) {
     return head == 0 ? NULL : (struct free_block *)(base + (size_t)(head - 1) * 16);
 }
 
-bool remote_collect(struct slab *slab) {
+void remote_take(struct slab *slab) {
     uint64_t w = STATE_LOAD(&slab->remote), taken;
 
     do {
-        if (REMOTE_HEAD(w) == 0)
-            return false;
         taken = remote_word(0, REMOTE_STATE(w), REMOTE_PUSHES(w));
         /* Acquire: the links that the pushers wrote before their release. */
     } while (!atomic_compare_exchange_weak_explicit(&slab->remote, &w, taken, memory_order_acquire,
@@ -19,30 +17,23 @@ bool remote_collect(struct slab *slab) {
     rxp_assert(slab->free == NULL);
     slab->free = remote_block(range_slab_base(slab), REMOTE_HEAD(w));
     slab->collected = REMOTE_PUSHES(w);
-    return true;
 }
 
-bool remote_make_full(struct slab *slab) {
-    unsigned eighth = slab_class(slab)->capacity / 8;
+bool remote_become_full(struct slab *slab, unsigned eighth) {
     uint64_t w = STATE_LOAD(&slab->remote);
 
-    if (eighth == 0)
-        eighth = 1;
-    slab->until_look = eighth;
     while (REMOTE_HEAD(w) == 0) {
         if (REMOTE_STATE(w) == REMOTE_NOTIFIED)
             return true; /* its notice is on the way, and will put it back */
         STATE_STORE(&slab->full_mark, REMOTE_PUSHES(w) + eighth);
-        /* Since the last time. A pusher that still sees that one's mark, which is no higher, notifies the sooner. */
-        if (REMOTE_STATE(w) == REMOTE_FULL)
-            return true;
         /* Release: who sees FULL sees the mark. */
         if (atomic_compare_exchange_weak_explicit(&slab->remote, &w,
                                                   remote_word(0, REMOTE_FULL, REMOTE_PUSHES(w)),
                                                   memory_order_release, memory_order_relaxed))
             return true;
     }
-    return !remote_collect(slab);
+    remote_take(slab);
+    return false;
 }
 
 void remote_set_state(struct slab *slab, enum remote_state state) {

@@ -31,25 +31,12 @@
 #define DENSE_SLABS 4u
 /* Events for each time that the clock is asked. */
 #define CLOCK_EVERY 16u
-/* Dirty pages of empty slabs that a heap keeps in its bins until the next sweep: a MiB, or two for each slab it has. */
+/* Empty slabs that a heap keeps in its bins until the next sweep: a MiB of dirty pages, or this share of those in use. */
 #define IDLE_PAGES 256u
-#define IDLE_PAGES_EACH 2u
+#define IDLE_SHARE 8u
 /* Where less than this share of a heap's slabs holds a block, it counts as emptied. */
 #define EMPTIED_SHARE 4u
 #define LOOK_NEVER UINT64_MAX
-
-uint32_t slab_owner(const struct slab *slab) {
-    return STATE_LOAD(&slab->owner) & ~(OWNER_SLOW | OWNER_STRICT);
-}
-
-uint64_t slab_live(const struct slab *slab) {
-    uint64_t pushes = REMOTE_PUSHES(atomic_load_explicit(&slab->remote, memory_order_acquire));
-    return STATE_LOAD(&slab->allocs) - STATE_LOAD(&slab->frees) - pushes;
-}
-
-const struct class_info *slab_class(const struct slab *slab) {
-    return &engine_classes.info[slab->layout][slab->size_class];
-}
 
 static bool slab_of_pages(const struct class_info *c) {
     return c->unit_mask != 0xFFFF;
@@ -66,11 +53,9 @@ static unsigned slab_index(const struct slab *slab) {
 
 /* Pages that may hold data. */
 static unsigned slab_dirty_pages(const struct slab *slab) {
-    const struct class_info *c = slab_class(slab);
-    if (slab_of_pages(c))
+    if (slab->unit_mask != 0xFFFF)
         return slab->carved;
-    return (unsigned)(((uint64_t)slab->carved * c->block_size + POOL_PAGE_SIZE - 1) >>
-                      POOL_PAGE_SHIFT);
+    return (slab->carved * slab->block_size + (uint32_t)POOL_PAGE_SIZE - 1) >> POOL_PAGE_SHIFT;
 }
 
 unsigned slab_carved_page(const struct slab *slab, unsigned k) {
@@ -131,50 +116,35 @@ static bool slab_carve(struct slab *slab) {
 /* --- bins ------------------------------------------------------------------------------------------ */
 
 /* Before it is carved further: what was counted is what is taken off. */
-static RXP_NOINLINE void idle_uncount(struct slab *slab) {
-    struct heap *heap = heap_by_id(slab_owner(slab));
+RXP_INLINE void idle_forget(struct heap *heap, struct slab *slab) {
+    if (!(slab->flags & SLAB_IDLE))
+        return;
     heap->idle_pages -= slab_dirty_pages(slab);
     heap->idle_slabs--;
     slab->flags &= (uint8_t)~SLAB_IDLE;
 }
 
-RXP_INLINE void idle_forget(struct slab *slab) {
-    if (slab->flags & SLAB_IDLE)
-        idle_uncount(slab);
-}
-
-/* The partial list is a ring through bin_next and bin_prev; partial[c] is its head, 0 when empty. */
 static void bin_link(struct binset *set, struct slab *slab, bool at_head) {
-    uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
+    uint32_t *first = &set->partial[slab->size_class], *last = &set->partial_last[slab->size_class];
+    uint32_t id = range_slab_id(slab), next = at_head ? *first : 0, prev = at_head ? 0 : *last;
 
     rxp_assert(!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)));
     slab->flags |= SLAB_LINKED;
-    if (*head == 0) {
-        *head = slab->bin_next = slab->bin_prev = id;
-        return;
-    }
-    struct slab *first = range_slab_by_id(*head), *last = range_slab_by_id(first->bin_prev);
-    slab->bin_next = *head;
-    slab->bin_prev = first->bin_prev;
-    last->bin_next = first->bin_prev = id;
-    if (at_head)
-        *head = id;
+    slab->bin_next = next;
+    slab->bin_prev = prev;
+    *(prev == 0 ? first : &range_slab_by_id(prev)->bin_next) = id;
+    *(next == 0 ? last : &range_slab_by_id(next)->bin_prev) = id;
 }
 
-static void bin_unlink(struct binset *set, struct slab *slab) {
-    uint32_t *head = &set->partial[slab->size_class], id = range_slab_id(slab);
+static void bin_unlink(struct heap *heap, struct binset *set, struct slab *slab) {
+    uint32_t *first = &set->partial[slab->size_class], *last = &set->partial_last[slab->size_class];
+    uint32_t next = slab->bin_next, prev = slab->bin_prev;
 
     rxp_assert(slab->flags & SLAB_LINKED);
-    idle_forget(slab);
+    idle_forget(heap, slab);
     slab->flags &= (uint8_t)~SLAB_LINKED;
-    if (slab->bin_next == id) {
-        *head = 0;
-    } else {
-        range_slab_by_id(slab->bin_prev)->bin_next = slab->bin_next;
-        range_slab_by_id(slab->bin_next)->bin_prev = slab->bin_prev;
-        if (*head == id)
-            *head = slab->bin_next;
-    }
+    *(prev == 0 ? first : &range_slab_by_id(prev)->bin_next) = next;
+    *(next == 0 ? last : &range_slab_by_id(next)->bin_prev) = prev;
     slab->bin_next = slab->bin_prev = 0;
 }
 
@@ -196,8 +166,8 @@ static void bin_set_current(struct binset *set, struct slab *slab) {
     set->current[slab->size_class] = slab;
 }
 
-static void bin_clear_current(struct binset *set, struct slab *slab) {
-    idle_forget(slab);
+static void bin_clear_current(struct heap *heap, struct binset *set, struct slab *slab) {
+    idle_forget(heap, slab);
     slab->flags &= (uint8_t)~SLAB_CURRENT;
     set->current[slab->size_class] = &engine_no_slab;
 }
@@ -392,9 +362,9 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
 
     rxp_assert(STATE_LOAD(&slab->allocs) == STATE_LOAD(&slab->frees) + pushes);
     if (slab->flags & SLAB_LINKED)
-        bin_unlink(set, slab);
+        bin_unlink(heap, set, slab);
     if (slab->flags & SLAB_CURRENT)
-        bin_clear_current(set, slab);
+        bin_clear_current(heap, set, slab);
     heap_unlink(heap, slab);
     if (set->slabs[slab->size_class] < UINT8_MAX)
         set->slabs[slab->size_class]--;
@@ -426,14 +396,16 @@ static bool slab_empty(const struct slab *slab) {
 static bool slab_keep_idle(struct heap *heap, struct binset *set, struct slab *slab) {
     uint32_t pages = heap->idle_pages + slab_dirty_pages(slab);
 
-    if (pages > IDLE_PAGES && pages > IDLE_PAGES_EACH * heap->slab_count)
+    if (pages > IDLE_PAGES &&
+        heap->idle_slabs >= (heap->slab_count - heap->idle_slabs) / IDLE_SHARE)
         return false;
     if (STATE_LOAD(&heap->public.state) != HEAP_TAKEN)
         return false;
     if (slab->flags & SLAB_LINKED)
-        bin_unlink(set, slab);
+        bin_unlink(heap, set, slab);
     if (!(slab->flags & SLAB_CURRENT))
-        bin_link(set, slab, false);
+        bin_link(set, slab,
+                 slab->block_size > SLAB_SIZE / 2); /* of one block: the one in the caches */
     slab->flags |= SLAB_IDLE;
     heap->idle_pages = pages;
     heap->idle_slabs++;
@@ -461,19 +433,25 @@ static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
 
-/*
- * The current slab has no free block. What others gave back comes first, then slabs with room, then pages never used.
- * A slab that is put aside with pages left goes to the end of the ring, behind those with blocks to reuse.
- */
-static bool slab_put_aside(struct binset *set, struct slab *slab) {
-    if (slab_uncarved(slab) == 0 && !remote_make_full(slab))
+/* With pages left: to the end of the list, behind those with blocks to reuse. */
+static RXP_NOINLINE bool slab_put_back(struct heap *heap, struct binset *set, struct slab *slab) {
+    uint64_t live = slab_live(slab);
+
+    bin_clear_current(heap, set, slab);
+    bin_link(set, slab, false);
+    slab->until_look = live == 0 ? LOOK_EVERY : live;
+    return true;
+}
+
+/* The current slab has no free block. What others gave back comes first, then slabs with room, then pages never used. */
+RXP_INLINE bool slab_put_aside(struct heap *heap, struct binset *set, struct slab *slab) {
+    const struct class_info *c = slab_class(slab);
+
+    if (RXP_UNLIKELY(slab->carved < c->carvings))
+        return slab_put_back(heap, set, slab);
+    if (!remote_make_full(slab, c->eighth))
         return false;
-    bin_clear_current(set, slab);
-    if (slab_uncarved(slab) > 0) {
-        bin_link(set, slab, false);
-        uint64_t live = slab_live(slab);
-        slab->until_look = live == 0 ? LOOK_EVERY : live;
-    }
+    bin_clear_current(heap, set, slab);
     return true;
 }
 
@@ -497,18 +475,18 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
     struct slab *slab = set->current[class];
     if (slab != &engine_no_slab) {
         special_look(heap, slab);
-        idle_forget(slab);
+        idle_forget(heap, slab);
         if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve(slab)))
             return true;
-        if (!slab_put_aside(set, slab))
+        if (!slab_put_aside(heap, set, slab))
             return true;
     }
     heap_tick(heap);
     while (set->partial[class] != 0) {
         slab = range_slab_by_id(set->partial[class]);
-        bin_unlink(set, slab);
+        bin_unlink(heap, set, slab);
         bin_set_current(set, slab);
-        if (slab_has_block(slab) || slab_carve(slab) || !slab_put_aside(set, slab))
+        if (slab_has_block(slab) || slab_carve(slab) || !slab_put_aside(heap, set, slab))
             return true;
     }
     slab = slab_new(heap, set, class);
@@ -543,10 +521,11 @@ void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum 
  * A full slab has a block again. Where its bin's current slab is dry it takes that one's place at once: the next allocation
  * would do the same, by a slow path and through the list. Of large classes, whose slabs hold a few blocks, that is every other call.
  */
-static void slab_come_next(struct binset *set, struct slab *slab) {
+static void slab_come_next(struct heap *heap, struct binset *set, struct slab *slab) {
     struct slab *current = set->current[slab->size_class];
 
-    if (current != &engine_no_slab && (slab_has_block(current) || !slab_put_aside(set, current)))
+    if (current != &engine_no_slab &&
+        (slab_has_block(current) || !slab_put_aside(heap, set, current)))
         return;
     slab->flags |= SLAB_CURRENT;
     set->current[slab->size_class] = slab;
@@ -564,7 +543,7 @@ void slab_free_event(struct slab *slab) {
 
     special_look(heap, slab);
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
-        slab_come_next(set, slab);
+        slab_come_next(heap, set, slab);
     slab_settle(heap, set, slab);
     heap_tick_seldom(heap);
 }
@@ -587,16 +566,12 @@ static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
     struct slab *slab = set->current[class];
 
     if (slab != &engine_no_slab)
-        idle_forget(slab);
+        idle_forget(heap, slab);
     if (slab != &engine_no_slab && slab_empty(slab))
         slab_retire(heap, slab);
     else if (slab == &engine_no_slab && set->partial[class] == 0)
         heap_disown(set, class); /* unused since the last sweep: to be earned again */
-    uint32_t id = set->partial[class];
-    unsigned length = 0;
-    for (uint32_t i = id; id != 0 && (length == 0 || i != id); i = range_slab_by_id(i)->bin_next)
-        length++;
-    for (; length > 0; length--) {
+    for (uint32_t id = set->partial[class]; id != 0;) {
         slab = range_slab_by_id(id);
         id = slab->bin_next;
         if (slab_empty(slab))

@@ -14,13 +14,20 @@
     4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
 
 /* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
-uint64_t slab_live(const struct slab *slab);
+RXP_INLINE uint64_t slab_live(const struct slab *slab) {
+    uint64_t pushes = REMOTE_PUSHES(atomic_load_explicit(&slab->remote, memory_order_acquire));
+    return STATE_LOAD(&slab->allocs) - STATE_LOAD(&slab->frees) - pushes;
+}
+RXP_INLINE const struct class_info *slab_class(const struct slab *slab) {
+    return &engine_classes.info[slab->layout][slab->size_class];
+}
+RXP_INLINE uint32_t slab_owner(const struct slab *slab) {
+    return STATE_LOAD(&slab->owner) & ~(OWNER_SLOW | OWNER_STRICT);
+}
 /* Blocks that were never carved yet. */
 unsigned slab_uncarved(const struct slab *slab);
-const struct class_info *slab_class(const struct slab *slab);
 /* Slabs whose units are pages: the page that was carved as number `k`, from 0 up. */
 unsigned slab_carved_page(const struct slab *slab, unsigned k);
-uint32_t slab_owner(const struct slab *slab);
 
 /* The owner's: makes current[c] a slab with a free block; false when memory is short. */
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class);

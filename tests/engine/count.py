@@ -13,7 +13,7 @@ STATED = [
     ("own", "ExFreePool", 26, 0.5),
     ("mixed", "ExAllocatePoolWithTag", 46, 22),
     ("mixed", "ExFreePool", 51, 0.5),
-    ("remote", "ExFreePool", 99, 1),
+    ("remote", "ExFreePool", 96, 1),
 ]
 PAIRS = 256 * 2400
 

@@ -99,10 +99,18 @@ RXP_INLINE struct binset *bins_own(const struct table_entry *e, uint64_t alias, 
     return RXP_LIKELY(STATE_LOAD(&e->alias) == alias && e->bins->own >> class & 1) ? e->bins : NULL;
 }
 
+/* The call is slow for no other reason than that the heap rests, and that has been seen to. */
+static bool only_rests(struct heap *heap) {
+    if (!engine_thread.resting || engine_thread.slow || engine_slow_always)
+        return false;
+    heap_rested(heap);
+    return true;
+}
+
 static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, unsigned class) {
     struct heap *heap = engine_thread.heap;
 
-    if (heap == NULL || engine_thread.table != heap->table)
+    if (heap == NULL || (engine_thread.table != heap->table && !only_rests(heap)))
         return NULL;
     uint32_t account = heap_known(heap, alias);
     if (account == 0)

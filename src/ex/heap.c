@@ -12,6 +12,7 @@
 /* Calls for a class of a warm account until it has slabs of its own. */
 #define ASKED_ENOUGH 4u
 #define SETS_MOST 2048u
+#define REST_FILLED 2u /* slabs that are filled while a heap rests, and it does no longer */
 
 struct slab engine_no_slab;
 bool engine_slow_always;
@@ -409,14 +410,23 @@ void heap_rest(void) {
 
     if (heap == NULL || engine_thread.resting)
         return;
-    thread_leave();
     engine_thread.resting = true;
-    engine_thread.heap = heap;
+    engine_thread.table = engine_miss;
+    engine_thread.mask = 0;
+    heap->rest_until = heap->filled + REST_FILLED;
+}
+
+static void rest_over(struct heap *heap) {
+    engine_thread.resting = false;
+    thread_use(heap);
 }
 
 void heap_rested(struct heap *heap) {
+    if ((int32_t)(heap->filled - heap->rest_until) >= 0) {
+        rest_over(heap);
+        return;
+    }
     uint64_t now = plat_clock_ms();
-
     if (now == heap->rested_at)
         return; /* nothing is idle for longer than it was at the last call */
     heap->rested_at = now;
@@ -425,10 +435,8 @@ void heap_rested(struct heap *heap) {
     if (long_idle)
         slab_sweep(heap);
     range_purge(long_idle); /* what the sweep found has been idle as long */
-    if (range_above())
-        return;
-    engine_thread.resting = false;
-    thread_use(heap);
+    if (!range_above())
+        rest_over(heap);
 }
 
 /* With the heaps lock. */

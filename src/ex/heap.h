@@ -44,6 +44,8 @@ struct heap {
     uint32_t set_count;
     uint64_t next_sweep; /* ms */
     uint64_t rested_at;  /* ms: when a call last came by while it rests */
+    uint32_t filled;     /* slabs from which it had the last block, ever */
+    uint32_t rest_until; /* so many, and it rests no longer */
     /* special=1/N: how many allocations from now the next one is due, and how many are. */
     int64_t sample_left;
     uint32_t sample_due, sample_skip; /* skip: calls to let pass first */
@@ -57,11 +59,12 @@ struct heap {
 /* The calling thread's heap, taken now if it has none; null past its end or when memory is short. */
 struct heap *heap_mine(void);
 /*
- * The calling thread's next calls take the slow path, which gives back what has been idle long enough, until no more
- * than may stay is idle. For a pool that was just emptied: a later call might else never look.
+ * The calling thread's next allocations take the slow path, which gives back what has been idle long enough, until no more
+ * than may stay is idle. For a pool that was just emptied: a later call might else never look. Whoever fills whole slabs
+ * has other slow paths, and rests no longer.
  */
 void heap_rest(void);
-/* A call came by while the thread's heap rests. */
+/* An allocation came by while the thread's heap rests. */
 void heap_rested(struct heap *heap);
 /* The calling thread's allocations take the slow path until it is told otherwise; its frees do not. */
 void heap_miss(const struct heap *heap, bool miss);

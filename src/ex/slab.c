@@ -480,6 +480,7 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
             return true;
         if (!slab_put_aside(heap, set, slab))
             return true;
+        heap->filled++;
     }
     heap_tick(heap);
     while (set->partial[class] != 0) {

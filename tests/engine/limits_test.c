@@ -430,7 +430,7 @@ static void trimmed_memory_goes_back(void **state) {
 }
 
 /* No thread works in the background, so the first call after the wait does it: a call that the fast path could serve. */
-static void empty_and_wait(useconds_t pause_each_2000) {
+static void empty_and_wait(useconds_t pause_each_2000, unsigned calls_meanwhile) {
     static void *block[40000];
 
     pool_free(pool_alloc(test_key(0), 64));
@@ -442,6 +442,8 @@ static void empty_and_wait(useconds_t pause_each_2000) {
         if (i % 2000 == 1999)
             usleep(pause_each_2000);
     }
+    for (unsigned i = 0; i < calls_meanwhile; i++)
+        pool_free(pool_alloc(test_key(0), 16 + i % 1000));
     usleep(1000 * (100 + options_get()->purge_ms));
     pool_free(pool_alloc(test_key(0), 64));
     MUST(engine_walk() == NULL);
@@ -457,12 +459,17 @@ static void empty_and_wait(useconds_t pause_each_2000) {
 }
 
 static void emptied_gives_back(void) {
-    empty_and_wait(0);
+    empty_and_wait(0, 0);
 }
 
 /* As a machine under load does it: what lived lately has been forgotten when the last block goes. */
 static void emptied_slowly_gives_back(void) {
-    empty_and_wait(20000);
+    empty_and_wait(20000, 0);
+}
+
+/* Who only makes a few calls, be it thousands, does not fill it again. */
+static void emptied_and_called_gives_back(void) {
+    empty_and_wait(0, 20000);
 }
 
 static void an_emptied_pool_gives_back_at_the_next_call(void **state) {
@@ -473,6 +480,7 @@ static void an_emptied_pool_gives_back_at_the_next_call(void **state) {
     }
     in_child(emptied_gives_back);
     in_child(emptied_slowly_gives_back);
+    in_child(emptied_and_called_gives_back);
 }
 
 int main(void) {

@@ -12,7 +12,8 @@
 /* Calls for a class of a warm account until it has slabs of its own. */
 #define ASKED_ENOUGH 4u
 #define SETS_MOST 2048u
-#define REST_FILLED 2u /* slabs that are filled while a heap rests, and it does no longer */
+#define HEAPS_LOOKED_AT 8u /* by a new thread */
+#define REST_FILLED 2u     /* slabs that are filled while a heap rests, and it does no longer */
 
 struct slab engine_no_slab;
 bool engine_slow_always;
@@ -26,7 +27,7 @@ THREAD_LOCAL_DEFINE(struct thread_state, engine_thread_state) = {
     .table = engine_miss, .id = THREAD_NO_ID, .mixed_id = THREAD_NO_ID};
 
 static struct {
-    struct heap *free; /* left by their threads */
+    struct heap *free, *free_last; /* left by their threads, the first to be left first */
     struct heap *late;
     uint32_t last_id;
     _Atomic(struct heap *) by_id[65536]; /* untouched pages cost nothing */
@@ -463,11 +464,47 @@ static struct heap *heap_new(void) {
     return heap;
 }
 
+static void free_append(struct heap *heap) {
+    heap->next_free = NULL;
+    *(heaps.free == NULL ? &heaps.free : &heaps.free_last->next_free) = heap;
+    heaps.free_last = heap;
+}
+
+static struct heap *free_first(void) {
+    struct heap *heap = heaps.free;
+
+    if (heap != NULL)
+        heaps.free = heap->next_free;
+    return heap;
+}
+
+/*
+ * The one with the most room of those that have waited longest; the others go to the end, so that all have their turn. Where
+ * blocks pass from thread to thread it has been emptied meanwhile, while one that was just left is full.
+ */
+static struct heap *free_take(void) {
+    struct heap *best = free_first(), *other = NULL;
+    const struct heap *last = heaps.free_last;
+
+    if (best == NULL || heaps.free == NULL)
+        return best;
+    uint64_t most = slab_room(best);
+    for (unsigned i = 1; i < HEAPS_LOOKED_AT && other != last; i++) {
+        other = free_first();
+        uint64_t room = slab_room(other);
+        free_append(room > most ? best : other);
+        if (room > most) {
+            most = room;
+            best = other;
+        }
+    }
+    return best;
+}
+
 static struct heap *heap_take(void) {
     engine_lock(LOCK_HEAPS);
-    struct heap *heap = heaps.free;
+    struct heap *heap = free_take();
     if (heap != NULL) {
-        heaps.free = heap->next_free;
         atomic_store(&heap->public.state, HEAP_TAKEN);
         slab_adopt_all(heap);
     } else {
@@ -484,8 +521,7 @@ static void heap_leave(void *argument) {
     engine_thread.ended = 1;
     engine_lock(LOCK_HEAPS);
     slab_orphan_all(heap);
-    heap->next_free = heaps.free;
-    heaps.free = heap;
+    free_append(heap);
     engine_unlock(LOCK_HEAPS);
 }
 

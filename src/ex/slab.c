@@ -37,6 +37,8 @@
 /* Where less than this share of a heap's slabs holds a block, it counts as emptied. */
 #define EMPTIED_SHARE 4u
 #define LOOK_NEVER UINT64_MAX
+/* Slabs that tell how much of a heap is free. */
+#define ROOM_LOOKS 64u
 
 static bool slab_of_pages(const struct class_info *c) {
     return c->unit_mask != 0xFFFF;
@@ -647,6 +649,19 @@ void slab_orphan_all(struct heap *heap) {
     /* Pairs with remote_notify: either it sees the heap free, or this sees its notice. */
     atomic_store(&heap->public.state, HEAP_FREE);
     slab_orphan_notified(heap);
+}
+
+uint64_t slab_room(const struct heap *heap) {
+    uint64_t room = 0;
+    unsigned looks = 0;
+
+    for (uint32_t id = heap->slabs; id != 0 && looks < ROOM_LOOKS; looks++) {
+        const struct slab *slab = range_slab_by_id(id);
+        uint64_t carved = slab_class(slab)->capacity - slab_uncarved(slab);
+        room += (carved - slab_live(slab)) * slab->block_size;
+        id = slab->heap_next;
+    }
+    return looks < ROOM_LOOKS ? room : room * heap->slab_count / ROOM_LOOKS;
 }
 
 static void slab_adopt(struct heap *heap, struct slab *slab) {

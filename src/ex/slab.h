@@ -54,6 +54,8 @@ void slab_sweep(struct heap *heap);
 void slab_publish_span(struct slab *slab, uint32_t account, uint32_t tag, uint64_t bytes);
 bool slab_hide_span(struct slab *slab);
 
+/* Bytes of free blocks on pages that are there: of a heap that no thread holds, under the heaps lock, by some of its slabs. */
+uint64_t slab_room(const struct heap *heap);
 /* Thread exit and adoption; under the heaps lock. */
 void slab_orphan_all(struct heap *heap);
 void slab_adopt_all(struct heap *heap);

@@ -58,6 +58,56 @@ static void *free_many(void *argument) {
     return NULL;
 }
 
+#define HALF (COUNT / 2)
+static pthread_barrier_t both_have_heaps;
+
+static void *allocate_half(void *argument) {
+    uintptr_t first = (uintptr_t)argument;
+    for (unsigned i = 0; i < HALF; i++)
+        block[first + i] = pool_alloc(test_key(20), 256);
+    pthread_barrier_wait(&both_have_heaps);
+    return NULL;
+}
+
+static void *allocate_third(void *argument) {
+    void **mine = argument;
+    for (unsigned i = 0; i < COUNT / 3; i++)
+        mine[i] = pool_alloc(test_key(20), 256);
+    return NULL;
+}
+
+/* Two heaps are left, one of them all but emptied: a new thread goes on in that one, whichever was left last. */
+static void a_new_thread_takes_the_heap_with_room(void **state) {
+    static void *mine[COUNT / 3];
+    struct engine_totals before, after;
+
+    (void)state;
+    for (unsigned roomy = 0; roomy < 2; roomy++) {
+        pthread_t thread[2];
+        pthread_barrier_init(&both_have_heaps, NULL, 2);
+        for (uintptr_t i = 0; i < 2; i++)
+            assert_int_equal(pthread_create(&thread[i], NULL, allocate_half, (void *)(i * HALF)),
+                             0);
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(pthread_join(thread[i], NULL), 0);
+        for (unsigned i = 0; i < HALF; i++)
+            if (i % 10 != 0)
+                pool_free(block[roomy * HALF + i]);
+        engine_totals(&before);
+        run_thread(allocate_third, mine);
+        engine_totals(&after);
+        assert_true(after.mapped_bytes <= before.mapped_bytes + SLAB_SIZE);
+        for (unsigned i = 0; i < COUNT; i++)
+            if (i / HALF != roomy || i % HALF % 10 == 0)
+                pool_free(block[i]);
+        for (unsigned i = 0; i < COUNT / 3; i++)
+            pool_free(mine[i]);
+        pthread_barrier_destroy(&both_have_heaps);
+        pool_walk();
+        assert_int_equal(test_live_blocks(), 0);
+    }
+}
+
 /* Orphans that others empty go back to their range: nothing but a few current slabs is left in service. */
 static void orphans_that_empty_are_retired(void **state) {
     struct engine_totals before, full, after;
@@ -198,6 +248,7 @@ static void a_child_goes_on_alone(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_heap_outlives_its_thread),
+        cmocka_unit_test(a_new_thread_takes_the_heap_with_room),
         cmocka_unit_test(orphans_that_empty_are_retired),
         cmocka_unit_test(allocate_here_and_free_there_does_not_grow),
         cmocka_unit_test(a_child_goes_on_alone),

@@ -15,7 +15,8 @@
 
 #define PAGE ((uintptr_t)4096)
 #define SITES_MAX 131072u
-#define INDEX_SLOTS (2 * SITES_MAX)
+#define SLOTS_LEAST 1024u /* a page of them */
+#define SLOTS_MOST (2 * SITES_MAX)
 #define MODULES_MAX 1024u
 #define NAMES_BYTES ((size_t)128 << 10)
 #define CACHE_BITS 12
@@ -33,7 +34,11 @@ static struct {
     struct plat_lock lock;
     bool refused;
     struct pc_site *site; /* [SITES_MAX], 0 unused */
-    /* [INDEX_SLOTS]: by hash of the pc, open addressing; NULL until there is room for sites. */
+    /*
+     * By hash of the pc, open addressing: tables of SLOTS_LEAST slots, twice as many and so on, one behind the other.
+     * `index` is the last that is used, of which half is empty at least; NULL until there is room for sites.
+     */
+    _Atomic uint32_t *tables;
     _Atomic(_Atomic uint32_t *) index;
     uint32_t count;
     char *names;
@@ -76,7 +81,7 @@ static void fork_done(void) {
 /* The lock is held. */
 static bool start(void) {
     size_t sites_bytes = SITES_MAX * sizeof(struct pc_site);
-    size_t index_bytes = INDEX_SLOTS * sizeof(uint32_t);
+    size_t index_bytes = 2 * SLOTS_MOST * sizeof(uint32_t);
     size_t size = sites_bytes + index_bytes + NAMES_BYTES;
     unsigned char *base = plat_reserve(size, (size_t)64 << 10);
     if (base == NULL || !plat_commit(base, size))
@@ -84,8 +89,8 @@ static bool start(void) {
     pcs.names = (char *)(base + sites_bytes + index_bytes);
     pcs.site = (struct pc_site *)(void *)base;
     pcs.count = 1;
-    atomic_store_explicit(&pcs.index, (_Atomic uint32_t *)(void *)(base + sites_bytes),
-                          memory_order_release);
+    pcs.tables = (_Atomic uint32_t *)(void *)(base + sites_bytes);
+    atomic_store_explicit(&pcs.index, pcs.tables, memory_order_release);
     return true;
 }
 
@@ -119,15 +124,19 @@ static const char *copy_name(const char *name) {
     return copy;
 }
 
+/* In front of a table lie the smaller ones, which have SLOTS_LEAST slots less together. */
+RXP_INLINE uint32_t slots_of(const _Atomic uint32_t *index) {
+    return (uint32_t)(index - pcs.tables) + SLOTS_LEAST;
+}
+
 RXP_INLINE uint32_t first_slot(uintptr_t pc) {
     return (uint32_t)(pc * HASH >> 32);
 }
 
 /* Where the site is in the index, or belongs. The lock is held. */
-static _Atomic uint32_t *index_slot(uintptr_t pc, uint64_t code) {
-    _Atomic uint32_t *index = atomic_load_explicit(&pcs.index, memory_order_relaxed);
+static _Atomic uint32_t *index_slot(_Atomic uint32_t *index, uintptr_t pc, uint64_t code) {
     for (uint32_t i = first_slot(pc);; i++) {
-        _Atomic uint32_t *slot = &index[i % INDEX_SLOTS];
+        _Atomic uint32_t *slot = &index[i % slots_of(index)];
         uint32_t id = atomic_load_explicit(slot, memory_order_relaxed);
         const struct pc_site *s = &pcs.site[id];
         if (id == 0 || (s->pc == pc && s->code == code))
@@ -135,11 +144,26 @@ static _Atomic uint32_t *index_slot(uintptr_t pc, uint64_t code) {
     }
 }
 
+/* The index, with room for a site more. The lock is held. */
+static _Atomic uint32_t *index_with_room(void) {
+    _Atomic uint32_t *index = atomic_load_explicit(&pcs.index, memory_order_relaxed);
+    uint32_t slots = slots_of(index);
+    if (pcs.count < slots / 2 || slots == SLOTS_MOST)
+        return index;
+    index += slots;
+    for (uint32_t id = 1; id < pcs.count; id++)
+        atomic_store_explicit(index_slot(index, pcs.site[id].pc, pcs.site[id].code), id,
+                              memory_order_relaxed);
+    /* Pairs with find_known. Who still looks into the smaller table does not find what comes from now on, and asks here. */
+    atomic_store_explicit(&pcs.index, index, memory_order_release);
+    return index;
+}
+
 /* A known site that the cache has no room for; 0 for none. Pairs with the release in intern_new. */
 static uint32_t find_known(uintptr_t pc) {
     _Atomic uint32_t *index = atomic_load_explicit(&pcs.index, memory_order_acquire);
     for (uint32_t i = first_slot(pc); index != NULL; i++) {
-        uint32_t id = atomic_load_explicit(&index[i % INDEX_SLOTS], memory_order_acquire);
+        uint32_t id = atomic_load_explicit(&index[i % slots_of(index)], memory_order_acquire);
         if (id == 0)
             break;
         if (pcs.site[id].pc == pc && pcs.site[id].code == code_at(pc))
@@ -179,7 +203,7 @@ static uint32_t intern_new(uintptr_t pc) {
     if (atomic_load_explicit(&pcs.index, memory_order_relaxed) == NULL && !pcs.refused)
         pcs.refused = !start();
     if (!pcs.refused) {
-        _Atomic uint32_t *slot = index_slot(pc, code);
+        _Atomic uint32_t *slot = index_slot(index_with_room(), pc, code);
         id = atomic_load_explicit(slot, memory_order_relaxed);
         if (id == 0)
             id = add(pc, code, module, offset);

@@ -278,22 +278,23 @@ static bool above_lately(void) {
     return runs.live_bytes + idle > most + share_of(most, SPARE_SHARE);
 }
 
-/*
- * Whether more is idle than may stay. Together with what lives it may be as much as lived lately, and a quarter or a
- * MiB for what does not fit: what comes and goes finds its pages again. Once the pool has been
- * emptied, that it comes back is no longer likely.
- */
-static bool idle_above(void) {
-    return emptied() ? idle_much() : above_lately();
-}
-
 static bool oldest_since(uint64_t wait, uint64_t now) {
     return runs.oldest != 0 && range_slab_by_id(runs.oldest)->idle_since + wait <= now;
 }
 
+/*
+ * Whether idle memory that may not stay has waited long enough. Together with what lives it may be as much as lived lately,
+ * and a quarter or a MiB for what does not fit: what comes and goes finds its pages again. A pool that has been emptied may
+ * be between two such times, and gets half of purge= to show that.
+ */
+static bool is_overdue(uint64_t now) {
+    return (above_lately() && oldest_since(GRACE, now)) ||
+           (emptied() && idle_much() && oldest_since(options_get()->purge_ms / 2, now));
+}
+
 static size_t purge_above(uint64_t now) {
     size_t given = 0;
-    while (idle_above() && oldest_since(GRACE, now))
+    while (is_overdue(now))
         given += run_purge_oldest();
     return given;
 }

@@ -103,6 +103,8 @@ struct pool_backend {
      */
     bool (*fault_judge)(const struct backend_request *request);
     void (*fault_over)(void);
+    /* From now on every block that is handed out is written from its first byte to its last, so its pages may come at once. */
+    void (*writes_all)(void);
 };
 
 /* NULL where there is none. */

@@ -122,6 +122,8 @@ static bool start(void) {
             check.backend->set_describe(describe);
             check.backend->set_tell(tell, lives);
             check.guards = options_special(o);
+            if (o->fill)
+                check.backend->writes_all();
         }
         check.fill = o->fill;
         check.fails = o->fail != OPTIONS_FAIL_NONE;

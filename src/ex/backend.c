@@ -3,6 +3,7 @@
 #include "ex/fault.h"
 #include "ex/raise.h"
 #include "ex/range.h"
+#include "ex/slab.h"
 #include "ex/special.h"
 
 /* Of a POOL_TYPE. */
@@ -64,6 +65,10 @@ static void fault_over(void) {
     fault_exempt(false);
 }
 
+static void writes_all(void) {
+    atomic_store_explicit(&slab_writes_all, true, memory_order_relaxed);
+}
+
 const struct pool_backend *pool_backend(void) {
     static const struct pool_backend backend = {lookup,
                                                 engine_free_direct,
@@ -78,6 +83,7 @@ const struct pool_backend *pool_backend(void) {
                                                 guarded_around,
                                                 special_set_tell,
                                                 fault_judge,
-                                                fault_over};
+                                                fault_over,
+                                                writes_all};
     return &backend;
 }

@@ -40,6 +40,8 @@
 /* Slabs that tell how much of a heap is free. */
 #define ROOM_LOOKS 64u
 
+_Atomic bool slab_writes_all;
+
 static bool slab_of_pages(const struct class_info *c) {
     return c->unit_mask != 0xFFFF;
 }
@@ -81,12 +83,12 @@ static void carve_blocks(struct slab *slab, char *start, unsigned count, unsigne
     slab->free = head;
 }
 
-/* Bytes from `from` to `to` are about to be written: a fault for each page costs as much again as the page. */
+/* Blocks at [from, to) are about to be written: a fault for each page costs as much again as the page. */
 static void carve_ahead(const struct slab *slab, char *base, uint32_t from, uint32_t to) {
-    uint32_t ahead = (to - 1) / AHEAD * AHEAD;
+    uint32_t first = (uint32_t)rxp_round_up(from, AHEAD), end = (uint32_t)rxp_round_up(to, AHEAD);
 
-    if ((slab->flags & SLAB_AHEAD) && from <= ahead)
-        plat_populate(base + ahead, AHEAD);
+    if ((slab->flags & SLAB_AHEAD) && first < end)
+        plat_populate(base + first, end - first);
 }
 
 /*
@@ -287,13 +289,18 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
 }
 
 /*
- * All pages of a bin's next slab will most likely be written where the bin has filled some already. Larger blocks' pages
- * may stay untouched, however many there are.
+ * Whether all pages of a bin's next slab will be written, if it is filled. Of large blocks there may be some that nobody
+ * writes, however many blocks there are.
  */
+static bool is_dense(const struct binset *set, unsigned class) {
+    return atomic_load_explicit(&slab_writes_all, memory_order_relaxed) ||
+           engine_classes.info[set->layout][class].block_size <= POOL_PAGE_SIZE;
+}
+
+/* It most likely is where the bin has filled some already. */
 static struct slab *slab_take(const struct binset *set, unsigned class, bool *there) {
     bool zero;
-    if (set->slabs[class] >= DENSE_SLABS &&
-        engine_classes.info[set->layout][class].block_size <= POOL_PAGE_SIZE)
+    if (set->slabs[class] >= DENSE_SLABS && is_dense(set, class))
         return range_take_dense(there);
     struct slab *slab = range_take(1, SLAB_SIZE, &zero);
     *there = !zero;
@@ -312,8 +319,7 @@ static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned cla
     }
     generation_open(slab);
     slab_fill_in(slab, heap, set, class);
-    slab->flags =
-        there || set->slabs[class] == 0 || slab->block_size > POOL_PAGE_SIZE ? 0 : SLAB_AHEAD;
+    slab->flags = !there && set->slabs[class] != 0 && is_dense(set, class) ? SLAB_AHEAD : 0;
     if (set->slabs[class] < UINT8_MAX)
         set->slabs[class]++;
     if (mixed)

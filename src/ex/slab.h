@@ -13,6 +13,9 @@
 #define SLAB_IDLE                                                                                  \
     4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
 
+/* Whether every block is written whole by who is asked for it, the checked build with fill=: set once. */
+extern RXP_HIDDEN _Atomic bool slab_writes_all;
+
 /* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
 RXP_INLINE uint64_t slab_live(const struct slab *slab) {
     uint64_t pushes = REMOTE_PUSHES(atomic_load_explicit(&slab->remote, memory_order_acquire));

@@ -59,6 +59,8 @@ void *span_alloc(struct heap *heap, uint32_t account, size_t size, size_t alignm
     count_alloc(heap, account, bytes);
     if (flags & ENGINE_ZERO)
         zero(block, bytes, dirt);
+    else if (dirt.to == 0 && atomic_load_explicit(&slab_writes_all, memory_order_relaxed))
+        plat_populate(block, bytes);
     return block;
 }
 

@@ -83,11 +83,15 @@ static void carve_blocks(struct slab *slab, char *start, unsigned count, unsigne
     slab->free = head;
 }
 
-/* Blocks at [from, to) are about to be written: a fault for each page costs as much again as the page. */
+/*
+ * Blocks at [from, to) are about to be written: a fault for each page costs as much again as the page. Of a bin's first slab
+ * the first pages come singly, since they may be all that it needs.
+ */
 static void carve_ahead(const struct slab *slab, char *base, uint32_t from, uint32_t to) {
     uint32_t first = (uint32_t)rxp_round_up(from, AHEAD), end = (uint32_t)rxp_round_up(to, AHEAD);
 
-    if ((slab->flags & SLAB_AHEAD) && first < end)
+    if ((slab->flags & SLAB_AHEAD) && first < end &&
+        (!(slab->flags & SLAB_FIRST) || slab_dirty_pages(slab) >= AHEAD / POOL_PAGE_SIZE))
         plat_populate(base + first, end - first);
 }
 
@@ -319,7 +323,8 @@ static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned cla
     }
     generation_open(slab);
     slab_fill_in(slab, heap, set, class);
-    slab->flags = !there && set->slabs[class] != 0 && is_dense(set, class) ? SLAB_AHEAD : 0;
+    slab->flags = (uint8_t)((!there && is_dense(set, class) ? SLAB_AHEAD : 0) |
+                            (set->slabs[class] == 0 ? SLAB_FIRST : 0));
     if (set->slabs[class] < UINT8_MAX)
         set->slabs[class]++;
     if (mixed)

@@ -10,6 +10,7 @@
 #define SLAB_LINKED 1u  /* in its bin's partial list */
 #define SLAB_CURRENT 2u /* its bin's current slab */
 #define SLAB_AHEAD 8u   /* its pages were not there when it was taken, and come several at a time */
+#define SLAB_FIRST 16u  /* of its bin, when it was taken */
 #define SLAB_IDLE                                                                                  \
     4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
 

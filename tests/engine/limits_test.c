@@ -472,6 +472,43 @@ static void emptied_and_called_gives_back(void) {
     empty_and_wait(0, 20000);
 }
 
+static long faults(void) {
+    struct rusage usage;
+    MUST(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
+}
+
+/* Longer apart than what is merely too much may stay, and far less than half of purge=. */
+static void filled_in_turns(void) {
+    static void *block[40000];
+    long before = 0;
+
+    setenv("RXPOOL_OPTIONS", "purge=100000", 1);
+    for (unsigned round = 0; round < 4; round++) {
+        for (unsigned i = 0; i < 40000; i++)
+            MUST((block[i] = pool_alloc(test_key(0), 500)) != NULL);
+        for (unsigned i = 0; i < 40000; i++)
+            pool_free(block[i]);
+        usleep(100000);
+        pool_free(pool_alloc(test_key(0), 64));
+        if (round == 0)
+            before = faults();
+    }
+    if (faults() - before > 500) { /* of 5,000 pages a round */
+        fprintf(stderr, "%ld page faults in three rounds\n", faults() - before);
+        _exit(1);
+    }
+}
+
+static void a_pool_filled_in_turns_keeps_its_pages(void **state) {
+    (void)state;
+    if (SANITIZED) {
+        print_message("skipped: a sanitizer's own pages count among the faults\n");
+        skip();
+    }
+    in_child(filled_in_turns);
+}
+
 static void an_emptied_pool_gives_back_at_the_next_call(void **state) {
     (void)state;
     if (SANITIZED) {
@@ -487,6 +524,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limited_address_space),
         cmocka_unit_test(limit_option),
+        cmocka_unit_test(a_pool_filled_in_turns_keeps_its_pages),
         cmocka_unit_test(refused_mappings),
         cmocka_unit_test(system_calls_are_bounded),
         cmocka_unit_test(trimmed_memory_goes_back),

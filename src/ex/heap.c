@@ -14,6 +14,9 @@
 #define SETS_MOST 2048u
 #define HEAPS_LOOKED_AT 8u /* by a new thread */
 #define REST_FILLED 2u     /* slabs that are filled while a heap rests, and it does no longer */
+/* Allocations after which it pauses in that, and for how long, ms: its other slow paths take over meanwhile. */
+#define REST_CALLS 50000u
+#define REST_PAUSE 20u
 
 struct slab engine_no_slab;
 bool engine_slow_always;
@@ -409,17 +412,30 @@ void engine_fast_paths(bool enabled) {
 void heap_rest(void) {
     struct heap *heap = engine_thread.heap;
 
-    if (heap == NULL || engine_thread.resting)
+    if (heap == NULL || engine_thread.resting ||
+        (heap->rest_again != 0 && plat_clock_ms() < heap->rest_again))
         return;
     engine_thread.resting = true;
     engine_thread.table = engine_miss;
     engine_thread.mask = 0;
     heap->rest_until = heap->filled + REST_FILLED;
+    heap->rest_calls = 0;
+    heap->rest_again = 0;
 }
 
 static void rest_over(struct heap *heap) {
     engine_thread.resting = false;
     thread_use(heap);
+}
+
+static void rest_look(struct heap *heap, uint64_t now) {
+    range_purge(false);
+    if (!heap_sweep_due(heap, now))
+        return;
+    bool quiet = !range_emptied();
+    slab_sweep(heap);
+    if (quiet)
+        range_purge(true); /* what the sweep found has been idle as long as all else */
 }
 
 void heap_rested(struct heap *heap) {
@@ -428,16 +444,18 @@ void heap_rested(struct heap *heap) {
         return;
     }
     uint64_t now = plat_clock_ms();
-    if (now == heap->rested_at)
-        return; /* nothing is idle for longer than it was at the last call */
-    heap->rested_at = now;
-    bool long_idle = heap_sweep_due(heap);
-
-    if (long_idle)
-        slab_sweep(heap);
-    range_purge(long_idle); /* what the sweep found has been idle as long */
-    if (!range_above())
+    if (now != heap->rested_at) { /* else nothing is idle for longer than it was at the last call */
+        heap->rested_at = now;
+        rest_look(heap, now);
+        if (!range_above()) {
+            rest_over(heap);
+            return;
+        }
+    }
+    if (++heap->rest_calls == REST_CALLS) {
         rest_over(heap);
+        heap->rest_again = now + REST_PAUSE;
+    }
 }
 
 /* With the heaps lock. */

@@ -46,6 +46,8 @@ struct heap {
     uint64_t rested_at;  /* ms: when a call last came by while it rests */
     uint32_t filled;     /* slabs from which it had the last block, ever */
     uint32_t rest_until; /* so many, and it rests no longer */
+    uint32_t rest_calls; /* allocations since it began to rest */
+    uint64_t rest_again; /* ms: when it goes on with that; 0 for not */
     /* special=1/N: how many allocations from now the next one is due, and how many are. */
     int64_t sample_left;
     uint32_t sample_due, sample_skip; /* skip: calls to let pass first */
@@ -61,7 +63,7 @@ struct heap *heap_mine(void);
 /*
  * The calling thread's next allocations take the slow path, which gives back what has been idle long enough, until no more
  * than may stay is idle. For a pool that was just emptied: a later call might else never look. Whoever fills whole slabs
- * has other slow paths, and rests no longer.
+ * has other slow paths, and rests no longer; who makes many calls without it pauses in between.
  */
 void heap_rest(void);
 /* An allocation came by while the thread's heap rests. */

@@ -79,6 +79,8 @@ bool range_above(void);
 bool range_extend(struct slab *first, uint32_t count, uint32_t more);
 /* Gives back what has been idle for purge= milliseconds; `everything` does not wait. Returns bytes. */
 size_t range_purge(bool everything);
+/* Whether far less lives than has lived lately, as of the last purge. */
+bool range_emptied(void);
 /* NULL, or the invariant that does not hold. */
 const char *range_walk(void);
 

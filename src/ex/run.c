@@ -306,17 +306,24 @@ static void purge_instead(void) {
 }
 
 size_t range_purge(bool everything) {
-    uint64_t now = plat_clock_ms(), wait = options_get()->purge_ms;
+    uint64_t now = plat_clock_ms(), wait = everything ? 0 : options_get()->purge_ms;
     size_t given = 0;
 
     engine_lock(LOCK_RANGES);
-    while (everything ? runs.oldest != 0 : oldest_since(wait, now))
+    while (oldest_since(wait, now))
         given += run_purge_oldest();
     most_update(now);
     given += purge_above(now);
     run_publish();
     engine_unlock(LOCK_RANGES);
     return given;
+}
+
+bool range_emptied(void) {
+    engine_lock(LOCK_RANGES);
+    bool is = emptied();
+    engine_unlock(LOCK_RANGES);
+    return is;
 }
 
 bool range_above(void) {

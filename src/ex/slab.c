@@ -602,9 +602,7 @@ void slab_sweep(struct heap *heap) {
     }
 }
 
-bool heap_sweep_due(struct heap *heap) {
-    uint64_t now = plat_clock_ms();
-
+bool heap_sweep_due(struct heap *heap, uint64_t now) {
     if (RXP_LIKELY(now < heap->next_sweep))
         return false;
     heap->next_sweep = now + options_get()->purge_ms;
@@ -613,7 +611,11 @@ bool heap_sweep_due(struct heap *heap) {
 
 /* Now and then, from slow paths only: what has been idle for purge= milliseconds goes back to the system. */
 void heap_tick(struct heap *heap) {
-    if (!heap_sweep_due(heap))
+    uint64_t now = plat_clock_ms();
+
+    if (RXP_UNLIKELY(heap->rest_again != 0 && now >= heap->rest_again))
+        heap_rest();
+    if (!heap_sweep_due(heap, now))
         return;
     slab_sweep(heap);
     range_purge(false);

@@ -48,7 +48,7 @@ uint32_t slab_side_account(const struct slab *slab, const void *block);
 bool slab_side_clear(struct slab *slab, const void *block, uint32_t account, bool owned);
 
 /* True once in purge= milliseconds. */
-bool heap_sweep_due(struct heap *heap);
+bool heap_sweep_due(struct heap *heap, uint64_t now);
 /* Takes what others reported as no longer full. The owner's. */
 void slab_drain(struct heap *heap);
 /* Retires what is empty, idle currents included. The owner's. */

@@ -6,10 +6,7 @@
  * code around its return address, and a look-up compares them: they can be read, since somebody will
  * return there. (A module with the very same code in the same place passes for the older one.)
  */
-#include "check/sites.h"
-
-#include <stdatomic.h>
-#include <string.h>
+#include "check/sites_pc.h"
 
 #include "plat/plat.h"
 
@@ -19,21 +16,13 @@
 #define SLOTS_MOST (2 * SITES_MAX)
 #define MODULES_MAX 1024u
 #define NAMES_BYTES ((size_t)128 << 10)
-#define CACHE_BITS 12
-#define HASH 0x9E3779B97F4A7C15u
 
-struct pc_site {
-    uintptr_t pc;
-    uint64_t code; /* of the bytes around it */
-    uint64_t offset;
-    const char *module;
-};
+_Atomic uint32_t sites_pc_cache[1u << SITES_PC_CACHE_BITS];
+struct pc_site *sites_pc; /* [SITES_MAX], 0 unused */
 
 static struct {
-    _Atomic uint32_t cache[1u << CACHE_BITS]; /* by pc: indices that may be right */
     struct plat_lock lock;
     bool refused;
-    struct pc_site *site; /* [SITES_MAX], 0 unused */
     /*
      * By hash of the pc, open addressing: tables of SLOTS_LEAST slots, twice as many and so on, one behind the other.
      * `index` is the last that is used, of which half is empty at least; NULL until there is room for sites.
@@ -48,26 +37,14 @@ static struct {
 } pcs;
 
 /* Where 8 bytes around a return address lie, all in one page: those that end there, those that begin. */
-RXP_INLINE const void *code_before(uintptr_t pc) {
+static uintptr_t code_before(uintptr_t pc) {
     uintptr_t page = (pc - 1) & ~(PAGE - 1), at = pc - sizeof(uint64_t);
-    return (const void *)(at > page ? at : page);
+    return at > page ? at : page;
 }
 
-RXP_INLINE const void *code_behind(uintptr_t pc) {
+static uintptr_t code_behind(uintptr_t pc) {
     uintptr_t last = (pc | (PAGE - 1)) - (sizeof(uint64_t) - 1);
-    return (const void *)(pc < last ? pc : last);
-}
-
-RXP_INLINE uint64_t mix(uint64_t before, uint64_t behind) {
-    return before * HASH ^ behind;
-}
-
-/* The code around a place that somebody will return to. */
-RXP_INLINE uint64_t code_at(uintptr_t pc) {
-    uint64_t before, behind;
-    memcpy(&before, code_before(pc), sizeof before);
-    memcpy(&behind, code_behind(pc), sizeof behind);
-    return mix(before, behind);
+    return pc < last ? pc : last;
 }
 
 static void fork_prepare(void) {
@@ -87,7 +64,7 @@ static bool start(void) {
     if (base == NULL || !plat_commit(base, size))
         return false;
     pcs.names = (char *)(base + sites_bytes + index_bytes);
-    pcs.site = (struct pc_site *)(void *)base;
+    sites_pc = (struct pc_site *)(void *)base;
     pcs.count = 1;
     pcs.tables = (_Atomic uint32_t *)(void *)(base + sites_bytes);
     atomic_store_explicit(&pcs.index, pcs.tables, memory_order_release);
@@ -130,7 +107,7 @@ RXP_INLINE uint32_t slots_of(const _Atomic uint32_t *index) {
 }
 
 RXP_INLINE uint32_t first_slot(uintptr_t pc) {
-    return (uint32_t)(pc * HASH >> 32);
+    return (uint32_t)(pc * SITES_PC_HASH >> 32);
 }
 
 /* Where the site is in the index, or belongs. The lock is held. */
@@ -138,7 +115,7 @@ static _Atomic uint32_t *index_slot(_Atomic uint32_t *index, uintptr_t pc, uint6
     for (uint32_t i = first_slot(pc);; i++) {
         _Atomic uint32_t *slot = &index[i % slots_of(index)];
         uint32_t id = atomic_load_explicit(slot, memory_order_relaxed);
-        const struct pc_site *s = &pcs.site[id];
+        const struct pc_site *s = &sites_pc[id];
         if (id == 0 || (s->pc == pc && s->code == code))
             return slot;
     }
@@ -152,7 +129,7 @@ static _Atomic uint32_t *index_with_room(void) {
         return index;
     index += slots;
     for (uint32_t id = 1; id < pcs.count; id++)
-        atomic_store_explicit(index_slot(index, pcs.site[id].pc, pcs.site[id].code), id,
+        atomic_store_explicit(index_slot(index, sites_pc[id].pc, sites_pc[id].code), id,
                               memory_order_relaxed);
     /* Pairs with find_known. Who still looks into the smaller table does not find what comes from now on, and asks here. */
     atomic_store_explicit(&pcs.index, index, memory_order_release);
@@ -166,7 +143,7 @@ static uint32_t find_known(uintptr_t pc) {
         uint32_t id = atomic_load_explicit(&index[i % slots_of(index)], memory_order_acquire);
         if (id == 0)
             break;
-        if (pcs.site[id].pc == pc && pcs.site[id].code == code_at(pc))
+        if (sites_pc[id].pc == pc && sites_pc[id].code == sites_pc_code(&sites_pc[id]))
             return id;
     }
     return 0;
@@ -177,19 +154,24 @@ static uint32_t add(uintptr_t pc, uint64_t code, const char *module, uint64_t of
     if (pcs.count == SITES_MAX)
         return 0;
     const char *name = module == NULL ? NULL : copy_name(module);
-    pcs.site[pcs.count] = (struct pc_site){pc, code, name == NULL ? 0 : offset, name};
+    sites_pc[pcs.count] = (struct pc_site){.pc = pc,
+                                           .code = code,
+                                           .offset = name == NULL ? 0 : offset,
+                                           .before = (int8_t)(code_before(pc) - pc),
+                                           .behind = (int8_t)(code_behind(pc) - pc),
+                                           .module = name};
     return pcs.count++;
 }
 
 /* The same of what may not be there to be read. One question to the system does, but at the end of a page. */
 static bool read_code(uintptr_t pc, uint64_t *code) {
-    const char *before = code_before(pc), *behind = code_behind(pc);
+    uintptr_t before = code_before(pc), behind = code_behind(pc);
     uint64_t word[2];
     bool there = behind == before + sizeof word[0]
-                     ? plat_read_memory(before, word, sizeof word)
-                     : plat_read_memory(before, &word[0], sizeof word[0]) &&
-                           plat_read_memory(behind, &word[1], sizeof word[1]);
-    *code = mix(word[0], word[1]);
+                     ? plat_read_memory((const void *)before, word, sizeof word)
+                     : plat_read_memory((const void *)before, &word[0], sizeof word[0]) &&
+                           plat_read_memory((const void *)behind, &word[1], sizeof word[1]);
+    *code = sites_pc_mix(word[0], word[1]);
     return there;
 }
 
@@ -213,29 +195,22 @@ static uint32_t intern_new(uintptr_t pc) {
     return id;
 }
 
-static RXP_NOINLINE uint32_t intern_slow(uintptr_t pc, _Atomic uint32_t *cached) {
+static RXP_NOINLINE uint32_t intern_slow(uintptr_t pc) {
     uint32_t id = find_known(pc);
     if (id == 0)
         id = intern_new(pc);
     if (id == 0)
         return 0;
-    atomic_store_explicit(cached, id, memory_order_release);
+    atomic_store_explicit(sites_pc_cached(pc), id, memory_order_release);
     return id | SITE_PC;
 }
 
 uint32_t sites_intern_pc(const void *address) {
-    uintptr_t pc = (uintptr_t)address;
-    _Atomic uint32_t *cached = &pcs.cache[pc * HASH >> (64 - CACHE_BITS)];
-    uint32_t id = atomic_load_explicit(cached, memory_order_acquire);
-    if (RXP_LIKELY(id != 0)) {
-        const struct pc_site *s = &pcs.site[id];
-        if (s->pc == pc && s->code == code_at(pc))
-            return id | SITE_PC;
-    }
-    return pc == 0 ? 0 : intern_slow(pc, cached);
+    uint32_t id = sites_known_pc(address);
+    return RXP_LIKELY(id != 0) || address == NULL ? id : intern_slow((uintptr_t)address);
 }
 
 void sites_get_pc(uint32_t id, struct site *out) {
-    const struct pc_site *s = &pcs.site[id & ~SITE_PC];
+    const struct pc_site *s = &sites_pc[id & ~SITE_PC];
     *out = (struct site){NULL, 0, (const void *)s->pc, s->module, s->offset};
 }

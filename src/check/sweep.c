@@ -173,6 +173,10 @@ static void look_last(void *argument, const struct record_info *seen) {
         (seen->family != 0) != look->heap || !registry_pin(seen->block, &info))
         return;
     d.kind = DAMAGE_NONE;
+    if (RXP_LIKELY(info.plain) && RXP_LIKELY(block_live_is_whole(&info))) {
+        registry_unpin(info.block, RECORD_LIVE);
+        return;
+    }
     if (info.kind == seen->kind && block_is_readable(&info))
         block_check_live(&info, RX_POOL_STATE_ALLOCATED, &d);
     if (RXP_UNLIKELY(d.kind != DAMAGE_NONE))

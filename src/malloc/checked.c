@@ -108,34 +108,40 @@ static struct caller caller_of(const char *routine, const void *pc) {
     return (struct caller){.routine = routine, .pc = pc};
 }
 
-void *checked_alloc(size_t size, size_t alignment, unsigned flags, enum heap_family family,
-                    const void *caller) {
+static RXP_COLD void *alloc_unrecorded(size_t size, size_t alignment, unsigned flags,
+                                       const void *caller) {
+    const struct caller c = caller_of(NULL, caller);
+    check_heap_unrecorded();
+    return take_memory(size, alignment, flags, &c);
+}
+
+RXP_INLINE void *alloc(size_t size, size_t alignment, unsigned flags, enum heap_family family,
+                       const void *caller) {
     static const char *const routine[] = {
         [HEAP_MALLOC] = "malloc", [HEAP_NEW] = "operator new", [HEAP_NEW_ARRAY] = "operator new[]"};
     int error = errno;
-    struct caller c = caller_of(routine[family], caller);
     void *block;
     if (RXP_UNLIKELY(inside)) {
-        check_heap_unrecorded();
-        block = take_memory(size, alignment, flags, &c);
+        block = alloc_unrecorded(size, alignment, flags, caller);
     } else {
+        struct caller c = caller_of(routine[family], caller);
         inside = true;
         block = check_heap_allocate(size, alignment, flags, family, &c);
         inside = false;
     }
-    errno = block != NULL ? error : ENOMEM;
+    errno = RXP_LIKELY(block != NULL) ? error : ENOMEM;
     return block;
 }
 
-void checked_free(void *block, enum heap_family family, const void *caller) {
+RXP_INLINE void end(void *block, enum heap_family family, const void *caller) {
     static const char *const routine[] = {[HEAP_MALLOC] = "free",
                                           [HEAP_NEW] = "operator delete",
                                           [HEAP_NEW_ARRAY] = "operator delete[]"};
     int error = errno;
-    struct caller c = caller_of(routine[family], caller);
     if (RXP_UNLIKELY(inside)) {
         defer_free(block, family, caller);
     } else {
+        struct caller c = caller_of(routine[family], caller);
         inside = true;
         check_heap_free(block, family, &c);
         inside = false;
@@ -145,17 +151,26 @@ void checked_free(void *block, enum heap_family family, const void *caller) {
     errno = error;
 }
 
+void *checked_alloc(size_t size, size_t alignment, unsigned flags, enum heap_family family,
+                    const void *caller) {
+    return alloc(size, alignment, flags, family, caller);
+}
+
+void checked_free(void *block, enum heap_family family, const void *caller) {
+    end(block, family, caller);
+}
+
+bool checked_is_nested(void) {
+    return inside;
+}
+
 void *checked_realloc(void *block, size_t size, const void *caller) {
     int error = errno;
     struct caller c = caller_of("realloc", caller);
-    void *moved = NULL;
-    if (RXP_LIKELY(
-            !inside)) { /* nested: its bytes cannot be copied, since its size cannot be asked for */
-        inside = true;
-        moved = check_heap_resize(block, size, HEAP_MALLOC, &c);
-        inside = false;
-    }
-    errno = moved != NULL ? error : ENOMEM;
+    inside = true;
+    void *moved = check_heap_resize(block, size, HEAP_MALLOC, &c);
+    inside = false;
+    errno = RXP_LIKELY(moved != NULL) ? error : ENOMEM;
     return moved;
 }
 
@@ -166,4 +181,56 @@ size_t checked_size(const void *block) {
     size_t size = check_heap_size(block);
     inside = false;
     return size;
+}
+
+/* --- the entry points' ways ---------------------------------------------------------------------- */
+
+static void *alloc_or_fail(size_t size, unsigned flags, enum heap_family family,
+                           const void *caller) {
+    if (fail_inject(size, caller)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return alloc(size, NO_ALIGNMENT, flags, family, caller);
+}
+
+/* Everything that every call does inline, and once for each family: what is known of it need not be handed on. */
+RXP_INLINE void *alloc_checked(size_t size, unsigned flags, enum heap_family family,
+                               const void *caller) {
+    return RXP_UNLIKELY(dropin_failing) ? alloc_or_fail(size, flags, family, caller)
+                                        : alloc(size, NO_ALIGNMENT, flags, family, caller);
+}
+
+static void *checked_malloc(size_t size, const void *caller) {
+    return alloc_checked(size, 0, HEAP_MALLOC, caller);
+}
+
+static void *checked_calloc(size_t size, const void *caller) {
+    return alloc_checked(size, HEAP_ZERO, HEAP_MALLOC, caller);
+}
+
+static void *checked_new(size_t size, const void *caller) {
+    return alloc_checked(size, 0, HEAP_NEW, caller);
+}
+
+static void *checked_new_array(size_t size, const void *caller) {
+    return alloc_checked(size, 0, HEAP_NEW_ARRAY, caller);
+}
+
+static void free_checked(void *block, const void *caller) {
+    end(block, HEAP_MALLOC, caller);
+}
+
+static void free_checked_new(void *block, const void *caller) {
+    end(block, HEAP_NEW, caller);
+}
+
+static void free_checked_new_array(void *block, const void *caller) {
+    end(block, HEAP_NEW_ARRAY, caller);
+}
+
+void dropin_route_checked(void) {
+    dropin_route = (struct dropin_routes){checked_malloc,        checked_calloc, checked_new,
+                                          checked_new_array,     free_checked,   free_checked_new,
+                                          free_checked_new_array};
 }

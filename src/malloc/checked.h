@@ -19,6 +19,9 @@ void checked_start(void);
 void *checked_alloc(size_t size, size_t alignment, unsigned flags, enum heap_family family,
                     const void *caller);
 void checked_free(void *block, enum heap_family family, const void *caller);
+/* Whether a signal handler has interrupted one of these calls. */
+bool checked_is_nested(void);
+/* Not where that is so. */
 void *checked_realloc(void *block, size_t size, const void *caller);
 /* The size that was asked for; 0 for what is no live block. */
 size_t checked_size(const void *block);

@@ -54,6 +54,8 @@ struct dropin_account dropin_account(const void *caller);
 
 /* --- malloc.c --- */
 
+#define NO_ALIGNMENT _Alignof(max_align_t) /* more than malloc's */
+
 /*
  * Where a call goes that the fast paths do not serve, for the code at `caller`: out of line, so that the entry points save
  * no register for it. Under checked=1 these are the checked ones, which no call need find out step by step.

@@ -39,8 +39,6 @@ RXP_INLINE void *alloc_quick(size_t size, const void *caller) {
     return RXP_LIKELY(block != NULL) ? block : alloc_second(size, alias);
 }
 
-#define NO_ALIGNMENT _Alignof(max_align_t) /* more than malloc's */
-
 /* Where nothing has to be looked at first: between guard pages, or as other blocks. */
 RXP_INLINE void *serve(const struct dropin_account *account, size_t size, size_t alignment,
                        unsigned flags, const void *caller) {
@@ -169,49 +167,6 @@ static void free_new_array(void *block, const void *caller) {
 struct dropin_routes dropin_route = {alloc_plain, alloc_zeroed, alloc_new,     alloc_new_array,
                                      free_plain,  free_new,     free_new_array};
 
-/* --- under checked=1 -------------------------------------------------------------------------- */
-
-RXP_INLINE void *alloc_checked(size_t size, const void *caller, unsigned flags,
-                               enum heap_family family) {
-    if (RXP_UNLIKELY(dropin_failing) && fail_inject(size, caller))
-        return refuse(ENOMEM);
-    return checked_alloc(size, NO_ALIGNMENT, flags, family, caller);
-}
-
-static void *checked_malloc(size_t size, const void *caller) {
-    return alloc_checked(size, caller, 0, HEAP_MALLOC);
-}
-
-static void *checked_calloc(size_t size, const void *caller) {
-    return alloc_checked(size, caller, HEAP_ZERO, HEAP_MALLOC);
-}
-
-static void *checked_new(size_t size, const void *caller) {
-    return alloc_checked(size, caller, 0, HEAP_NEW);
-}
-
-static void *checked_new_array(size_t size, const void *caller) {
-    return alloc_checked(size, caller, 0, HEAP_NEW_ARRAY);
-}
-
-static void free_checked(void *block, const void *caller) {
-    checked_free(block, HEAP_MALLOC, caller);
-}
-
-static void free_checked_new(void *block, const void *caller) {
-    checked_free(block, HEAP_NEW, caller);
-}
-
-static void free_checked_new_array(void *block, const void *caller) {
-    checked_free(block, HEAP_NEW_ARRAY, caller);
-}
-
-void dropin_route_checked(void) {
-    dropin_route = (struct dropin_routes){checked_malloc,        checked_calloc, checked_new,
-                                          checked_new_array,     free_checked,   free_checked_new,
-                                          free_checked_new_array};
-}
-
 /* --- C ---------------------------------------------------------------------------------------- */
 
 RXP_EXPORT void *malloc(size_t size) {
@@ -269,14 +224,19 @@ static void *realloc_elsewhere(void *block, size_t held, size_t size, const void
 
 /* What the engine does not take for a block of its slabs and spans. */
 static RXP_COLD void *realloc_unusual(void *block, size_t size, const void *caller) {
-    if (dropin_checked)
-        return dropin_failing && fail_inject(size, caller) ? refuse(ENOMEM)
-                                                           : checked_realloc(block, size, caller);
+    if (dropin_checked) /* nested: its bytes cannot be copied, since its size cannot be asked for */
+        return refuse(ENOMEM);
     size_t held = special_size(block);
     if (held != 0) /* it has to move, or it would not lie against its guard */
         return realloc_by_copy(block, held, size, caller);
     misuse_bad_block(block, caller, engine_lookup(block, &(struct engine_block){0}));
     return refuse(ENOMEM);
+}
+
+RXP_INLINE void *realloc_checked(void *block, size_t size, const void *caller) {
+    if (RXP_UNLIKELY(dropin_failing) && fail_inject(size, caller))
+        return refuse(ENOMEM);
+    return checked_realloc(block, size, caller);
 }
 
 static RXP_NOINLINE void *realloc_for(void *block, size_t size, const void *caller) {
@@ -288,6 +248,8 @@ static RXP_NOINLINE void *realloc_for(void *block, size_t size, const void *call
     }
     if (size > PTRDIFF_MAX)
         return refuse(ENOMEM);
+    if (RXP_UNLIKELY(dropin_checked) && RXP_LIKELY(!checked_is_nested()))
+        return realloc_checked(block, size, caller);
     size_t held = engine_size(block);
     if (RXP_UNLIKELY(held == 0))
         return realloc_unusual(block, size, caller);

@@ -63,8 +63,12 @@ struct pool_backend {
     struct counted_block (*counted)(const void *block);
     /* Counts so many (+1 or -1) of them that their user has freed but check still holds. */
     void (*hold)(struct counted_block block, int blocks);
-    /* The same of two at once: `in` is held from now on, and `out` no longer. */
-    void (*hold_instead)(struct counted_block in, struct counted_block out);
+    /* The same of a block that is still there, and is held from now on. */
+    void (*hold_block)(const void *block);
+    /* The same of two at once: `in` is held from now on, if it is counted as anything, and `block` no longer. */
+    void (*hold_instead)(struct counted_block in, const void *block);
+    /* That, and then what release does. */
+    bool (*release_held)(struct counted_block in, void *block);
     /*
      * Calls visit for every block that the pool has handed out, checked or not. The other threads are
      * stopped; one caller at a time.

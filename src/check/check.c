@@ -622,19 +622,30 @@ RXP_INLINE void exchange(const struct take *t, const struct caller *c) {
     const struct record_info *out = &t->victim[0];
     if (RXP_LIKELY(t->victims != 0) && RXP_LIKELY(check_evicted(out, c))) {
         if (RXP_UNLIKELY(t->told) && backend != NULL)
-            backend->hold_instead(t->counted, backend->counted(start_of(out)));
+            backend->hold_instead(t->counted, start_of(out));
         give_back(out);
     } else if (backend != NULL) {
         backend->hold(counted(t), 1);
     }
 }
 
+void check_evict(const struct record_info *info, const struct caller *c) {
+    evict(info, c);
+}
+
+/* Blocks that leave for a large one are mostly small, and many. */
 static RXP_NOINLINE void go_on(struct take *t, const struct caller *c) {
     do {
         quarantine_go_on(t);
         for (unsigned i = 0; i < t->victims; i++)
             evict(&t->victim[i], c);
-    } while (t->more);
+    } while (t->more && !(t->irql <= APC_LEVEL && quick_leave(c)));
+}
+
+void check_go_on(const struct caller *c) {
+    struct take t;
+    t.irql = PASSIVE_LEVEL;
+    go_on(&t, c);
 }
 
 void check_make_way(struct take *t, const struct caller *c) {

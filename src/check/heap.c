@@ -301,15 +301,10 @@ static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-void *check_heap_resize(void *block, size_t size, enum heap_family family, const struct caller *c) {
+/* `moved` is the new block, allocated with `flags`: what is left to do. */
+static RXP_NOINLINE void *move(void *block, void *moved, size_t size, unsigned flags,
+                               enum heap_family family, const struct caller *c) {
     struct take t; /* large: only what goes in is set */
-    if (size >= IN_PLACE_LEAST && size < PTRDIFF_MAX - ALIGNMENT_MOST &&
-        resize_in_place(block, size, family))
-        return block;
-    /* The new block first: a block that was taken cannot be brought back to life. */
-    void *moved = check_heap_allocate(size, BLOCK_ALIGNMENT, HEAP_UNFILLED, family, c);
-    if (RXP_UNLIKELY(moved == NULL))
-        return refuse(block, c);
     enum take_verdict verdict = take_block(&t, block, family, RESIZED, c);
     size_t held;
     if (RXP_LIKELY(verdict == TAKE_HELD || verdict == TAKE_DIRECT)) {
@@ -324,8 +319,24 @@ void *check_heap_resize(void *block, size_t size, enum heap_family family, const
         check_heap_free(moved, family, c);
         return NULL;
     }
-    fill_grown(moved, held, size);
+    if (flags == HEAP_UNFILLED)
+        fill_grown(moved, held, size);
     return moved;
+}
+
+void *check_heap_resize(void *block, size_t size, enum heap_family family, const struct caller *c) {
+    if (RXP_UNLIKELY(size >= IN_PLACE_LEAST) && size < PTRDIFF_MAX - ALIGNMENT_MOST &&
+        resize_in_place(block, size, family))
+        return block;
+    /* A small one is filled as others are: that costs less than to fill what is left of it later. */
+    unsigned flags = size <= BLOCK_UNITS_MOST ? 0 : HEAP_UNFILLED;
+    /* The new block first: a block that was taken cannot be brought back to life. */
+    void *moved = check_heap_allocate(size, BLOCK_ALIGNMENT, flags, family, c);
+    if (RXP_UNLIKELY(moved == NULL))
+        return refuse(block, c);
+    if (RXP_LIKELY(flags == 0) && RXP_LIKELY(quick_move(block, moved, size, family, c)))
+        return moved;
+    return move(block, moved, size, flags, family, c);
 }
 
 /* --- questions ------------------------------------------------------------------------------- */

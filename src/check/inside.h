@@ -57,6 +57,10 @@ void check_finish_free(struct take *t, bool held, const struct caller *c);
 void check_keep(struct take *t, const struct caller *c);
 /* What is left when the block is in the quarantine: *t says what leaves that for it. */
 void check_make_way(struct take *t, const struct caller *c);
+/* Lets blocks leave the quarantine until there is room, where any IRQL allows that they are read. */
+void check_go_on(const struct caller *c);
+/* Checks one that has left, and gives it back. */
+void check_evict(const struct record_info *info, const struct caller *c);
 
 /* check_allocate and check_free in every case. */
 void *check_allocate_any(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c);

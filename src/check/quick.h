@@ -14,8 +14,18 @@
 
 /* From now on there is one, unless options forbid that. When check.c is ready, with its options. */
 void quick_start(bool fill);
+/*
+ * Lets blocks leave the quarantine until there is room, at an IRQL that every type allows. False: there still is
+ * none.
+ */
+bool quick_leave(const struct caller *c);
 /* The heap's blocks come from there. Once, before the first of them. User mode only, where there is a heap. */
 struct check_heap;
 void quick_use_heap(const struct check_heap *heap);
+/*
+ * For heap.c: copies of the block's bytes as many as it has, `size` at most, and frees it. False: nothing was done.
+ * User mode only, too.
+ */
+bool quick_move(void *block, void *to, size_t size, unsigned family, const struct caller *c);
 
 #endif

@@ -365,15 +365,18 @@ enum engine_verdict engine_free(void *block, uint32_t tag) {
     }
 }
 
-bool engine_free_direct(void *block) {
+RXP_INLINE bool free_direct(struct slab *slab, void *block) {
     const struct heap *heap = engine_thread.heap;
-    struct slab *slab = fast_slab(block);
 
     if (RXP_UNLIKELY(heap == NULL || STATE_LOAD(&slab->owner) != heap->public.id ||
                      engine_thread.resting || !slab_starts_block(slab, block)))
         return false;
     fast_give(slab, block);
     return true;
+}
+
+bool engine_free_direct(void *block) {
+    return free_direct(fast_slab(block), block);
 }
 
 /* --- a list that was overwritten ------------------------------------------------------------------------------ */
@@ -451,34 +454,77 @@ struct backend_memory engine_alloc_pool(uint32_t type, size_t size, uint32_t tag
 
 /* --- the rest ------------------------------------------------------------------------------------------------- */
 
-struct counted_block engine_counted(const void *block) {
-    const struct slab *slab = fast_slab(block);
+static RXP_NOINLINE struct counted_block counted_somehow(const void *block) {
     struct engine_block b;
 
-    if (RXP_LIKELY(slab != NULL && STATE_LOAD(&slab->kind) == SLAB_OWN))
-        return (struct counted_block){STATE_LOAD(&slab->account), (int64_t)slab->block_size};
     if (engine_lookup(block, &b) != ENGINE_OK)
         return (struct counted_block){0, 0};
     return (struct counted_block){b.account, (int64_t)b.size};
 }
 
-void engine_hold(struct counted_block block, int blocks) {
-    if (block.account == 0)
+/* Of a slab's own account. */
+RXP_INLINE struct counted_block counted_as(const struct slab *slab) {
+    return (struct counted_block){STATE_LOAD(&slab->account), (int64_t)slab->block_size};
+}
+
+RXP_INLINE struct counted_block counted(const void *block) {
+    const struct slab *slab = fast_slab(block);
+    return RXP_LIKELY(STATE_LOAD(&slab->kind) == SLAB_OWN) ? counted_as(slab)
+                                                           : counted_somehow(block);
+}
+
+/* account_at, inline. */
+RXP_INLINE struct account *account_of_block(struct counted_block block) {
+    return (struct account *)(uintptr_t)&engine_first.accounts[block.account];
+}
+
+RXP_INLINE void hold(struct counted_block block, int blocks) {
+    if (RXP_UNLIKELY(block.account == 0))
         return;
-    struct account *a = account_at(block.account);
+    struct account *a = account_of_block(block);
     atomic_fetch_add(&a->held_blocks, blocks);
     atomic_fetch_add(&a->held_bytes, blocks * block.bytes);
 }
 
 /* Mostly of one account: then nothing changes but its bytes, and mostly not even those. */
-void engine_hold_instead(struct counted_block in, struct counted_block out) {
+RXP_INLINE void hold_instead(struct counted_block in, struct counted_block out) {
     if (RXP_LIKELY(in.account == out.account && in.account != 0)) {
         if (in.bytes != out.bytes)
-            atomic_fetch_add(&account_at(in.account)->held_bytes, in.bytes - out.bytes);
+            atomic_fetch_add(&account_of_block(in)->held_bytes, in.bytes - out.bytes);
         return;
     }
-    engine_hold(in, 1);
-    engine_hold(out, -1);
+    hold(in, 1);
+    hold(out, -1);
+}
+
+struct counted_block engine_counted(const void *block) {
+    return counted(block);
+}
+
+void engine_hold(struct counted_block block, int blocks) {
+    hold(block, blocks);
+}
+
+void engine_hold_block(const void *block) {
+    hold(counted(block), 1);
+}
+
+void engine_hold_instead(struct counted_block in, const void *block) {
+    hold_instead(in, counted(block));
+}
+
+static RXP_NOINLINE bool free_held_somehow(struct counted_block in, void *block) {
+    engine_hold_instead(in, block);
+    return engine_free_direct(block);
+}
+
+bool engine_free_held(struct counted_block in, void *block) {
+    struct slab *slab = fast_slab(block);
+
+    if (RXP_UNLIKELY(STATE_LOAD(&slab->kind) != SLAB_OWN))
+        return free_held_somehow(in, block);
+    hold_instead(in, counted_as(slab));
+    return free_direct(slab, block);
 }
 
 size_t engine_trim(void) {

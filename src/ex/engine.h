@@ -95,10 +95,12 @@ void *engine_move(void *block, size_t size);
 uint32_t engine_site(const char *name, size_t length, uint32_t line);
 /* Drops every alias with bit 63 set from every heap: after dlclose. */
 void engine_forget_aliases(void);
-/* pool_backend's counted, hold and hold_instead. */
+/* What pool_backend has of these names, and its release_held. */
 struct counted_block engine_counted(const void *block);
 void engine_hold(struct counted_block block, int blocks);
-void engine_hold_instead(struct counted_block in, struct counted_block out);
+void engine_hold_block(const void *block);
+void engine_hold_instead(struct counted_block in, const void *block);
+bool engine_free_held(struct counted_block in, void *block);
 
 /* Gives all idle memory back now; returns the bytes given back. */
 size_t engine_trim(void);

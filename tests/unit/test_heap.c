@@ -13,6 +13,7 @@
 #include "check/check.h"
 #include "check/heap.h"
 #include "check/registry.h"
+#include "ex/account.h"
 
 #define TAG 0x70616548u /* "Heap" */
 
@@ -145,13 +146,16 @@ static void absurd_sizes_are_refused(void **state) {
     assert_reported("");
 }
 
-/* `header` bytes in front of a block of `size`. */
+/* `header` bytes in front of a block of `size`, which is freed, or resized on the other bytes. */
 static void damage_each_byte(int header, int size) {
     int end = (header + size + 1 + 15) / 16 * 16 - header;
     for (int at = -header; at < end; at = at == -1 ? size : at + 1) {
         unsigned char *p = allocate((size_t)size);
         p[at] ^= 0x20;
-        release(p);
+        if (at % 2 == 0)
+            release(p);
+        else
+            release(check_heap_resize(p, 70, HEAP_MALLOC, &here));
         assert_reported(at < 0 ? "what: the header in front of a block was overwritten\n"
                                : "what: bytes behind the end of a block were overwritten\n");
     }
@@ -176,6 +180,38 @@ static void late_writes_and_second_frees_are_told(void **state) {
     p[99] = 1;
     check_drain(true, &here);
     assert_reported("what: a block was written to after it was freed\n");
+}
+
+/* How often the reports say so, all since the start. */
+static unsigned count_reported(const char *text) {
+    static char said[1 << 20];
+    unsigned count = 0;
+    FILE *f = fopen(reports, "r");
+    assert_non_null(f);
+    said[fread(said, 1, sizeof said - 1, f)] = '\0';
+    fclose(f);
+    for (const char *at = said; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Many small blocks leave the quarantine for a large one: each is looked at. */
+static void late_writes_are_told_of_blocks_that_leave_together(void **state) {
+    enum { BLOCKS = 600, EACH = 60, LARGE = 60000 };
+    static const char late[] = "what: a block was written to after it was freed\n";
+    static unsigned char *block[BLOCKS];
+    unsigned before = count_reported(late);
+    (void)state;
+    for (int i = 0; i < BLOCKS; i++)
+        block[i] = allocate(i % 2 == 0 ? 40 : 300);
+    for (int i = 0; i < BLOCKS; i++)
+        release(block[i]);
+    for (int i = EACH / 2; i < BLOCKS; i += EACH)
+        block[i + i / EACH % 2][i % 40] = 1;
+    for (int i = 0; i < 2 * (1 << 20) / LARGE; i++)
+        release(allocate(LARGE));
+    assert_int_equal(count_reported(late) - before, BLOCKS / EACH);
+    assert_reported(late);
 }
 
 static void what_is_no_block_is_told(void **state) {
@@ -347,6 +383,51 @@ static void random_operations_keep_every_byte(void **state) {
     resizes = false;
 }
 
+struct held_counts {
+    int64_t blocks[64], bytes[64]; /* by account */
+};
+
+static void count_held(void *argument, uint32_t id, const struct record_info *info) {
+    (void)id;
+    struct held_counts *sum = argument;
+    if (info->state != RECORD_HELD && info->state != RECORD_SET_ASIDE)
+        return;
+    struct counted_block b = pool_backend()->counted((void *)(uintptr_t)(info->block - info->back));
+    assert_in_range(b.account, 1, RXP_COUNT(sum->blocks) - 1);
+    sum->blocks[b.account]++;
+    sum->bytes[b.account] += b.bytes;
+}
+
+/* Whatever sizes leave the quarantine for whatever sizes: the account knows what is held of it. */
+static void held_blocks_are_counted(void **state) {
+    enum { OPERATIONS = 30000 };
+    static void *live[LIVE];
+    struct held_counts sum = {{0}, {0}};
+    uint64_t random = 1;
+    (void)state;
+    for (int i = 0; i < OPERATIONS; i++) {
+        unsigned most = next_random(&random) % 50 == 0 ? 30000 : 400;
+        size_t size = next_random(&random) % most;
+        enum heap_family family = HEAP_MALLOC + (enum heap_family)(i % LIVE % 3);
+        void **p = &live[i % LIVE];
+        if (*p != NULL && next_random(&random) % 3 == 0) {
+            *p = check_heap_resize(*p, size, family, &here);
+        } else {
+            check_heap_free(*p, family, &here);
+            *p = check_heap_allocate(size, 0, 0, family, &here);
+        }
+        assert_non_null(*p);
+    }
+    registry_each_record(count_held, &sum);
+    for (uint32_t id = 1; id < RXP_COUNT(sum.blocks); id++) {
+        assert_int_equal(account_at(id)->held_blocks, sum.blocks[id]);
+        assert_int_equal(account_at(id)->held_bytes, sum.bytes[id]);
+    }
+    for (int i = 0; i < LIVE; i++)
+        check_heap_free(live[i], HEAP_MALLOC + (enum heap_family)(i % 3), &here);
+    assert_reported("");
+}
+
 /* --- races --------------------------------------------------------------------------------------- */
 
 static void *_Atomic shared_block;
@@ -395,7 +476,9 @@ int main(void) {
         cmocka_unit_test(fresh_bytes_are_filled_or_zero),
         cmocka_unit_test(absurd_sizes_are_refused),
         cmocka_unit_test(every_damaged_byte_is_seen),
+        cmocka_unit_test(held_blocks_are_counted),
         cmocka_unit_test(late_writes_and_second_frees_are_told),
+        cmocka_unit_test(late_writes_are_told_of_blocks_that_leave_together),
         cmocka_unit_test(what_is_no_block_is_told),
         cmocka_unit_test(families_are_told_apart),
         cmocka_unit_test(resizing_moves),

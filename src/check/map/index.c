@@ -99,15 +99,11 @@ static bool page_set(uint64_t block, uint32_t number) {
 bool index_set(uint64_t block, uint32_t number) {
     if (block >> 48 != 0)
         return false;
-    _Atomic uint32_t *pages = atomic_load_explicit(&index_top[block >> 32], memory_order_acquire);
-    uint32_t entry = pages == NULL
-                         ? 0
-                         : atomic_load_explicit(&pages[(uint32_t)block >> INDEX_PAGE_SHIFT],
-                                                memory_order_acquire);
-    if (entry == 0 || (entry & INDEX_DIRECT))
+    _Atomic uint32_t *place;
+    index_find_place(block, &place);
+    if (place == NULL)
         return page_set(block, number);
-    /* Release: who finds the number finds the record's address in it. */
-    atomic_store_explicit(&index_leaves[entry][index_granule(block)], number, memory_order_release);
+    index_put(place, number);
     return true;
 }
 

@@ -35,9 +35,11 @@ RXP_INLINE uint32_t index_granule(uint64_t block) {
 
 /*
  * The record that was last entered for this granule, or for its page if that has but one; 0 for none. (Or of what lies
- * at the address's lower 48 bits: none that is entered has more.)
+ * at the address's lower 48 bits: none that is entered has more.) In *place the granule's own number, NULL where the page
+ * has not got one for each.
  */
-RXP_INLINE uint32_t index_find(uint64_t block) {
+RXP_INLINE uint32_t index_find_place(uint64_t block, _Atomic uint32_t **place) {
+    *place = NULL;
     _Atomic uint32_t *pages =
         atomic_load_explicit(&index_top[(uint16_t)(block >> 32)], memory_order_acquire);
     if (RXP_UNLIKELY(pages == NULL))
@@ -46,9 +48,23 @@ RXP_INLINE uint32_t index_find(uint64_t block) {
         atomic_load_explicit(&pages[(uint32_t)block >> INDEX_PAGE_SHIFT], memory_order_acquire);
     if (entry & INDEX_DIRECT)
         return entry & ~INDEX_DIRECT;
-    return RXP_LIKELY(entry != 0) ? atomic_load_explicit(&index_leaves[entry][index_granule(block)],
-                                                         memory_order_acquire)
-                                  : 0;
+    if (RXP_UNLIKELY(entry == 0))
+        return 0;
+    *place = &index_leaves[entry][index_granule(block)];
+    return atomic_load_explicit(*place, memory_order_acquire);
+}
+
+RXP_INLINE uint32_t index_find(uint64_t block) {
+    _Atomic uint32_t *place;
+    return index_find_place(block, &place);
+}
+
+/*
+ * Enters a number in a place that index_find_place has told. Release: who finds the number finds the record's
+ * address in it.
+ */
+RXP_INLINE void index_put(_Atomic uint32_t *place, uint32_t number) {
+    atomic_store_explicit(place, number, memory_order_release);
 }
 
 /* Enters a number for the granule of `block`. False when there is no memory. */

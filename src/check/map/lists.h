@@ -9,6 +9,16 @@ struct record *lists_lookup(uint64_t block);
 /* Puts a DEAD record, taken off its queue, among the unused of a context that was entered. */
 void lists_recycle(struct context *x, uint32_t number);
 
+/* The number of a record that nobody uses, off those of a context that was entered; 0 where it has none. */
+RXP_INLINE uint32_t lists_unused(struct context *x) {
+    uint32_t n = x->unused;
+    if (RXP_UNLIKELY(n != 0)) {
+        x->unused = record_next(record_at(n));
+        return n;
+    }
+    return RXP_LIKELY(x->fresh != x->fresh_end) ? x->fresh++ : 0;
+}
+
 /* The latest of registry_mark(). */
 extern RXP_HIDDEN _Atomic uint32_t lists_mark;
 /* Inside the context, which has no sequence number left. */

@@ -1,6 +1,8 @@
 /* The common case in user mode: see quick.h. */
 #include "check/quick.h"
 
+#include <string.h>
+
 #include "base/backend.h"
 #include "check/heap.h"
 #include "check/inside.h"
@@ -8,7 +10,7 @@
 #include "check/map/lists.h"
 #include "check/map/queue.h"
 #include "check/rules.h"
-#include "check/sites.h"
+#include "check/sites_pc.h"
 #include "check/sweep.h"
 
 #define TYPES_MOST (PagedPool | NonPagedPoolNx) /* bits of a POOL_TYPE that ask for nothing more */
@@ -56,7 +58,8 @@ RXP_INLINE uint32_t site_of(const struct caller *c) {
 
 /* The same of a heap's caller, which mostly has no file: without stacks= that is its return address. */
 RXP_INLINE uint32_t heap_site_of(const struct caller *c) {
-    return RXP_LIKELY(c->file == NULL) ? sites_intern_pc(c->pc) : sites_of(c);
+    uint32_t id = RXP_LIKELY(c->file == NULL) ? sites_known_pc(c->pc) : 0;
+    return RXP_LIKELY(id != 0) ? id : sites_of(c);
 }
 
 /* Whether the block is of the simplest kind, of the family (0: the pool's), and in the state. */
@@ -66,18 +69,27 @@ RXP_INLINE bool is_plain(uint64_t state_word, enum record_state state, unsigned 
     return state_word >> 32 == record_state_word(&plain, state) >> 32;
 }
 
+/* What follows serves blocks of the pool, or of a heap's families, which are alike but for what they are called. */
+#define ANY_FAMILY(heaps) ((heaps) ? HEAP_MALLOC : 0)
+
+/* The same of a block in the quarantine, of whichever of a heap's families. */
+RXP_INLINE bool is_plain_held(uint64_t state_word, bool heaps) {
+    const uint64_t families = record_state_word(&(const struct record_info){.family = 0xFF}, 0);
+    return is_plain(heaps ? state_word & ~families : state_word, RECORD_HELD, 0) &&
+           (!heaps || (state_word & families) != 0);
+}
+
 /* What is read of the record of such a block. */
 RXP_INLINE struct record_info plain_info(const struct record *r, uint64_t block,
-                                         uint64_t state_word, unsigned family) {
+                                         uint64_t state_word, bool heaps) {
     struct record_info info = {
         .block = block,
         .size = record_get(r, RECORD_SIZE),
-        .tag = (uint32_t)record_get(r, RECORD_TAG),
-        .type = (uint16_t)state_word,
+        .tag = heaps ? quick.heap_tag : (uint32_t)record_get(r, RECORD_TAG),
+        .type = heaps ? (uint16_t)NonPagedPoolNx : (uint16_t)state_word,
         .tail = (uint16_t)(state_word >> 16),
-        .family = (uint8_t)family,
+        .family = ANY_FAMILY(heaps),
         .plain = true,
-        .alloc_site = family != 0 ? (uint32_t)record_get(r, RECORD_ALLOC) : 0,
     };
     info.back = (uint32_t)block_header_bytes(&info);
     return info;
@@ -85,39 +97,51 @@ RXP_INLINE struct record_info plain_info(const struct record *r, uint64_t block,
 
 /* --- allocation ------------------------------------------------------------------------------ */
 
-RXP_INLINE size_t header_of(uint32_t size, unsigned family) {
-    return block_header_bytes(&(const struct record_info){.size = size, .family = (uint8_t)family});
+/* How a block lies in its memory. */
+struct lie {
+    uint32_t header, request;
+};
+
+RXP_INLINE struct lie lie_of(uint32_t size, bool heaps) {
+    const struct record_info info = {.size = size, .family = ANY_FAMILY(heaps)};
+    uint32_t header = (uint32_t)block_header_bytes(&info);
+    return (struct lie){header,
+                        (header + size + BLOCK_ALIGNMENT) & ~(uint32_t)(BLOCK_ALIGNMENT - 1)};
 }
 
-RXP_INLINE size_t request_of(uint32_t size, unsigned family) {
-    return rxp_round_up(header_of(size, family) + (size_t)size + 1, BLOCK_ALIGNMENT);
-}
-
-/* A block in memory as it was handed out, of the family (0: the pool's). */
+/* A block in memory as it was handed out. */
 RXP_INLINE struct record_info fresh_info(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
-                                         unsigned family) {
-    size_t header = header_of(size, family);
+                                         struct lie lie, bool heaps) {
     return (struct record_info){
         .block = block,
         .size = size,
         .tag = tag,
-        .back = (uint32_t)header,
+        .back = lie.header,
         .type = (uint16_t)type,
-        .tail = (uint16_t)(request_of(size, family) - header - size),
-        .family = (uint8_t)family,
+        .tail = (uint16_t)(lie.request - lie.header - size),
+        .family = ANY_FAMILY(heaps),
         .plain = true,
     };
 }
 
-/* The record of the block that was here before, if nobody holds it any more; else NULL. */
-RXP_INLINE struct record *ghost_at(uint64_t block) {
-    uint32_t number = index_find(block);
-    struct record *r = record_at(number);
-    return RXP_LIKELY(number != 0) &&
-                   RXP_LIKELY((record_get(r, RECORD_BLOCK) ^ block) < REGISTRY_GRANULE) &&
-                   RXP_LIKELY(record_state(record_get(r, RECORD_STATE)) == RECORD_GHOST)
-               ? r
-               : NULL;
+/*
+ * The record for a block that is being handed out: that of the one that was here before, if nobody holds it any more, or
+ * where none was, one that nobody uses. False where neither is at hand. Inside the context.
+ */
+RXP_INLINE bool record_for(struct context *x, uint64_t block, struct record **record) {
+    _Atomic uint32_t *place;
+    uint32_t number = index_find_place(block, &place);
+    struct record *r = *record = record_at(number);
+    if (RXP_LIKELY(number != 0))
+        return RXP_LIKELY((record_get(r, RECORD_BLOCK) ^ block) < REGISTRY_GRANULE) &&
+               RXP_LIKELY(record_state(record_get(r, RECORD_STATE)) == RECORD_GHOST);
+    number = place != NULL ? lists_unused(x) : 0;
+    if (RXP_UNLIKELY(number == 0))
+        return false;
+    *record = record_at(number);
+    record_put(*record, RECORD_BLOCK, block); /* who finds the number looks at it */
+    index_put(place, number);
+    return true;
 }
 
 static RXP_COLD bool in_use(uint64_t block, const struct caller *c) {
@@ -140,23 +164,29 @@ struct contents {
     uint64_t pattern;
 };
 
-/* Writes the block, and its record, whose time and site are those. False: the record is to be had by other means. */
-RXP_INLINE bool put_live(struct context *x, struct record *r, struct record_info info,
-                         struct contents contents, uint32_t site, uint32_t time) {
-    block_put_live_as(&info, contents.fill, contents.pattern);
-    info.alloc_site = site;
-    info.time = time;
-    if (RXP_UNLIKELY(r == NULL) || RXP_UNLIKELY(!context_enter_easy(x)))
+/* Writes the block, and its record. False: the record is to be had by other means. */
+RXP_INLINE bool put_live(struct context *x, const struct record_info *info, unsigned family,
+                         struct contents contents) {
+    struct record_info entered = *info;
+    struct record *r;
+    entered.family = (uint8_t)family;
+    block_put_live_as(info, contents.fill, contents.pattern);
+    if (RXP_UNLIKELY(!context_enter_easy(x)))
         return false;
-    lists_write(r, &info, x);
+    bool found = record_for(x, info->block, &r);
+    if (RXP_LIKELY(found))
+        lists_write(r, &entered, x);
     context_leave_easy(x);
-    return true;
+    return found;
 }
 
-/* A block that was written: mostly the first one in its place. Where there is no record, check.c says so. */
+/*
+ * A block that was written: the first one in its page, or in the place of one that is held. Where there is no
+ * record, check.c says so.
+ */
 static RXP_NOINLINE void *enter(uint64_t block, uint32_t type, uint32_t size, uint32_t tag,
                                 uint32_t site, uint32_t time, const struct caller *c) {
-    struct record_info info = fresh_info(block, type, size, tag, 0);
+    struct record_info info = fresh_info(block, type, size, tag, lie_of(size, false), false);
     info.alloc_site = site;
     info.time = time;
     return RXP_LIKELY(registry_insert(&info)) ? (void *)(uintptr_t)block : check_hand_out(&info, c);
@@ -168,32 +198,56 @@ void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct ca
     if (RXP_UNLIKELY(!is_on() || size - 1 >= BLOCK_UNITS_MOST || (type & ~TYPES_MOST) != 0 ||
                      !rules_known(type, tag) || !context_is_easy(x)))
         return check_allocate_any(type, size, tag, c);
-    uint32_t site = site_of(c), time = (uint32_t)plat_clock_ms();
-    uintptr_t memory = whole(quick.backend->allocate(type, request_of(size, 0), tag), c);
-    uint64_t block = memory + BLOCK_HEADER;
+    uint32_t time = (uint32_t)plat_clock_ms();
+    struct lie lie = lie_of(size, false);
+    uintptr_t memory = whole(quick.backend->allocate(type, lie.request, tag), c);
+    uint64_t block = memory + lie.header;
     if (RXP_UNLIKELY(memory == 0))
         return check_allocate_any(type, size, tag, c);
     rxp_assert(KeGetCurrentIrql() <= APC_LEVEL);
-    rxp_assert(memory % BLOCK_ALIGNMENT == 0 &&
-               memory % PAGE_SIZE + request_of(size, 0) <= PAGE_SIZE);
-    struct record_info info = fresh_info(block, type, size, tag, 0);
-    struct record *r = ghost_at(block);
+    rxp_assert(memory % BLOCK_ALIGNMENT == 0 && memory % PAGE_SIZE + lie.request <= PAGE_SIZE);
+    struct record_info info = fresh_info(block, type, size, tag, lie, false);
+    info.time = time;
     if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
         return check_allocate_any(type, size, tag, c);
+    info.alloc_site = site_of(c);
     const struct contents fresh = {quick.fill, BLOCK_WORD_OF(BLOCK_FRESH)};
-    if (RXP_UNLIKELY(!put_live(x, r, info, fresh, site, time)))
-        return enter(block, type, size, tag, site, time, c);
+    if (RXP_UNLIKELY(!put_live(x, &info, 0, fresh)))
+        return enter(block, type, size, tag, info.alloc_site, info.time, c);
     return (void *)(uintptr_t)block;
 }
 
 /* The same for heap.c. */
 static RXP_NOINLINE void *heap_enter(uint64_t block, uint32_t size, unsigned flags, unsigned family,
                                      uint32_t site, uint32_t time) {
-    struct record_info info = fresh_info(block, NonPagedPoolNx, size, quick.heap_tag, family);
+    struct record_info info =
+        fresh_info(block, NonPagedPoolNx, size, quick.heap_tag, lie_of(size, true), true);
+    info.family = (uint8_t)family;
     info.alloc_site = site;
     info.time = time;
     return RXP_LIKELY(registry_insert(&info)) ? (void *)(uintptr_t)block
                                               : check_heap_hand_out(&info, flags);
+}
+
+RXP_INLINE void *heap_allocate(struct context *x, uint32_t size, unsigned flags,
+                               enum heap_family family, const struct caller *c) {
+    uint32_t time = (uint32_t)plat_clock_ms();
+    struct lie lie = lie_of(size, true);
+    uintptr_t memory = whole(quick.heap_allocate(lie.request, c), c);
+    uint64_t block = memory + lie.header;
+    if (RXP_UNLIKELY(memory == 0))
+        return check_heap_allocate_any(size, BLOCK_ALIGNMENT, flags, family, c);
+    rxp_assert(memory % BLOCK_ALIGNMENT == 0);
+    struct record_info info = fresh_info(block, NonPagedPoolNx, size, quick.heap_tag, lie, true);
+    info.time = time;
+    info.alloc_site = heap_site_of(c);
+    if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
+        return check_heap_allocate_any(size, BLOCK_ALIGNMENT, flags, family, c);
+    const struct contents contents = {flags == 0 ? quick.fill : flags == HEAP_ZERO,
+                                      flags == 0 ? BLOCK_WORD_OF(BLOCK_FRESH) : 0};
+    if (RXP_UNLIKELY(!put_live(x, &info, (unsigned)family, contents)))
+        return heap_enter(block, size, flags, (unsigned)family, info.alloc_site, info.time);
+    return (void *)(uintptr_t)block;
 }
 
 void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum heap_family family,
@@ -202,21 +256,9 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
     if (RXP_UNLIKELY(!is_on() || size > BLOCK_UNITS_MOST || alignment > BLOCK_ALIGNMENT ||
                      !context_is_easy(x)))
         return check_heap_allocate_any(size, alignment, flags, family, c);
-    uint32_t small = (uint32_t)size, site = heap_site_of(c), time = (uint32_t)plat_clock_ms();
-    uintptr_t memory = whole(quick.heap_allocate(request_of(small, family), c), c);
-    uint64_t block = memory + header_of(small, family);
-    if (RXP_UNLIKELY(memory == 0))
-        return check_heap_allocate_any(size, alignment, flags, family, c);
-    rxp_assert(memory % BLOCK_ALIGNMENT == 0);
-    struct record_info info = fresh_info(block, NonPagedPoolNx, small, quick.heap_tag, family);
-    struct record *r = ghost_at(block);
-    if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
-        return check_heap_allocate_any(size, alignment, flags, family, c);
-    const struct contents contents = {flags == 0 ? quick.fill : flags == HEAP_ZERO,
-                                      flags == 0 ? BLOCK_WORD_OF(BLOCK_FRESH) : 0};
-    if (RXP_UNLIKELY(!put_live(x, r, info, contents, site, time)))
-        return heap_enter(block, small, flags, family, site, time);
-    return (void *)(uintptr_t)block;
+    /* The compiler makes one function for each kind of header. */
+    return size < BLOCK_SHORT_BELOW ? heap_allocate(x, (uint32_t)size, flags, family, c)
+                                    : heap_allocate(x, (uint32_t)size, flags, family, c);
 }
 
 /* --- free ------------------------------------------------------------------------------------ */
@@ -224,13 +266,13 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
 /* A block that was taken. */
 struct taken {
     struct record *r;
-    uint32_t number, site;
+    uint32_t number;
     uint64_t live; /* its state word before */
 };
 
 /* The same for check.c. */
 static void as_take(struct take *t, const struct taken *from) {
-    t->site = from->site;
+    t->site = (uint32_t)record_get(from->r, RECORD_FREE);
     t->irql = PASSIVE_LEVEL; /* low enough for what is still to do */
     t->victims = 0;
     t->more = t->surplus = t->told = false;
@@ -251,15 +293,15 @@ static RXP_NOINLINE void keep(struct taken from, const struct caller *c) {
     check_keep(&t, c);
 }
 
-/* Who left the quarantine for a block. */
-struct left {
-    struct record *r;
-    uint64_t held;   /* its state word before */
-    bool told, more; /* as in struct take */
+/* What a block that came into the quarantine has changed. */
+struct exchanged {
+    struct record *r; /* of the block that left for it */
+    uint64_t held;    /* its state word before */
+    bool told, more;  /* as in struct take */
     struct counted_block counted;
 };
 
-static RXP_NOINLINE void make_way(struct left from, const struct caller *c) {
+static RXP_NOINLINE void make_way(struct exchanged from, const struct caller *c) {
     struct take t;
     t.irql = PASSIVE_LEVEL;
     t.victims = 1;
@@ -271,65 +313,154 @@ static RXP_NOINLINE void make_way(struct left from, const struct caller *c) {
     check_make_way(&t, c);
 }
 
-/* The two are not of a kind: what of the counts changes. The other account is asked before anybody could take the block. */
-static RXP_NOINLINE bool count_apart(struct context *x, struct record_info in,
-                                     struct record_info gone, struct counted_block *counted) {
-    queue_count(x, &in, 1);
-    queue_count(x, &gone, -1);
-    if (take_same_account(&in, &gone))
-        return false;
-    *counted = quick.backend->counted((const void *)(uintptr_t)(in.block - in.back));
-    return true;
+RXP_INLINE void *memory_of(const struct record_info *info) {
+    return (void *)(uintptr_t)(info->block - info->back);
 }
 
 /*
- * Puts the block in a queue, and takes the oldest one off one. False, with nothing done: there is room without
- * that, or something is in the way. (Record 0 is nobody's: the queue is empty.)
+ * Whether all counts of two blocks are alike for certain, the pool's among them: of a heap's blocks, which have one tag and
+ * one type, each site may have its account. The lower half of a state word is the type and the tail.
  */
-RXP_INLINE bool exchange(struct context *x, const struct taken *in, const struct record_info *info,
-                         struct left *out, struct record_info *gone) {
-    uint64_t filling = record_step(in->live, RECORD_LIVE, RECORD_FILLING);
-    if (RXP_UNLIKELY(!context_enter_easy(x)))
-        return false;
-    struct queue *q = queue_of_victims(x, PASSIVE_LEVEL);
-    struct record *r = record_at(q->head);
-    uint64_t held = record_get(r, RECORD_STATE);
-    if (RXP_UNLIKELY(record_get(in->r, RECORD_STATE) != filling ||
-                     !is_plain(held, RECORD_HELD, info->family) || x->patience == 0 ||
-                     x->room >= (int64_t)take_held_bytes(info))) {
-        context_leave_easy(x);
-        return false;
-    }
-    x->patience--;
-    record_put(in->r, RECORD_STATE, record_step(filling, RECORD_FILLING, RECORD_HELD));
-    queue_link(x, &x->held[info->type & TAKE_PAGED], in->r, in->number);
+RXP_INLINE bool is_alike(const struct record *a, uint64_t state_a, const struct record_info *of_a,
+                         const struct record *b, uint64_t state_b, const struct record_info *of_b,
+                         bool heaps) {
+    if (heaps)
+        return of_a->size == of_b->size &&
+               (uint32_t)record_get(a, RECORD_ALLOC) == (uint32_t)record_get(b, RECORD_ALLOC);
+    return of_a->size == of_b->size && of_a->tag == of_b->tag &&
+           (uint32_t)state_a == (uint32_t)state_b;
+}
+
+/*
+ * Takes the oldest block off a queue, as a ghost; `held` is the state word of its record. What the queue holds is not
+ * counted yet.
+ */
+RXP_INLINE struct record_info pop(struct queue *q, struct record *r, uint64_t held, bool heaps) {
     record_put(r, RECORD_STATE, record_step(held, RECORD_HELD, RECORD_GHOST));
     queue_unlink(q, r);
-    *gone = plain_info(r, record_get(r, RECORD_BLOCK), held, info->family);
-    *out = (struct left){.r = r, .held = held};
-    /* Of a kind, also by the type and the tail in the state word's lower half: every count is what it was. */
-    if (RXP_UNLIKELY(gone->size != info->size || gone->tag != info->tag ||
-                     gone->alloc_site != info->alloc_site || (uint32_t)held != (uint32_t)filling)) {
-        struct counted_block counted = {0, 0};
-        out->told = count_apart(x, *info, *gone, &counted);
-        out->counted = counted;
+    return plain_info(r, record_get(r, RECORD_BLOCK), held, heaps);
+}
+
+/* Puts a block that was taken at the end of one, likewise. */
+RXP_INLINE void push(struct context *x, struct queue *q, const struct taken *in) {
+    record_put(in->r, RECORD_STATE, record_step(in->live, RECORD_LIVE, RECORD_HELD));
+    queue_link(x, q, in->r, in->number);
+}
+
+enum outcome {
+    IN_THE_WAY, /* nothing was done */
+    HELD_TOO,   /* there was room */
+    HELD_FOR,   /* instead of the block that *gone and *out tell */
+};
+
+/*
+ * Puts the block in a queue, and where there is no room takes the oldest one off one. (Record 0 is nobody's: the queue
+ * is empty.)
+ */
+RXP_INLINE enum outcome exchange(struct context *x, const struct taken *in,
+                                 const struct record_info *info, bool heaps, struct exchanged *out,
+                                 struct record_info *gone) {
+    struct queue *mine = &x->held[info->type & TAKE_PAGED];
+    if (RXP_UNLIKELY(!context_enter_easy(x)))
+        return IN_THE_WAY;
+    if (RXP_UNLIKELY(record_get(in->r, RECORD_STATE) !=
+                     record_step(in->live, RECORD_LIVE, RECORD_FILLING))) {
+        context_leave_easy(x);
+        return IN_THE_WAY;
+    }
+    if (x->room >= (int64_t)take_held_bytes(info)) {
+        push(x, mine, in);
+        queue_count(x, info, 1);
+        quick.backend->hold_block(memory_of(info)); /* before anybody could take it */
+        context_leave_easy(x);
+        return HELD_TOO;
+    }
+    struct queue *q = queue_of_victims(x, PASSIVE_LEVEL);
+    out->r = record_at(q->head);
+    out->held = record_get(out->r, RECORD_STATE);
+    if (RXP_UNLIKELY(x->patience == 0 || !is_plain_held(out->held, heaps))) {
+        context_leave_easy(x);
+        return IN_THE_WAY;
+    }
+    x->patience--;
+    push(x, mine, in);
+    *gone = pop(q, out->r, out->held, heaps);
+    out->told = !is_alike(in->r, in->live, info, out->r, out->held, gone, heaps);
+    if (out->told) {
+        queue_count(x, info, 1);
+        queue_count(x, gone, -1);
+        out->counted = quick.backend->counted(memory_of(info)); /* asked in time, likewise */
     }
     out->more = x->room < 0;
     context_leave_easy(x);
-    return true;
+    return HELD_FOR;
 }
 
-RXP_INLINE void give_back(const struct left *out, const struct record_info *gone) {
-    void *memory = (void *)(uintptr_t)(gone->block - gone->back);
-    if (RXP_UNLIKELY(out->told))
-        quick.backend->hold_instead(out->counted, quick.backend->counted(memory));
-    if (gone->family == 0 || !quick.backend->release(memory))
+RXP_INLINE void release(void *memory, bool heaps) {
+    if (!heaps || !quick.backend->release(memory))
         ExFreePool(memory);
 }
 
+RXP_INLINE void release_held(struct counted_block in, void *memory, bool heaps) {
+    if (heaps) {
+        if (RXP_UNLIKELY(!quick.backend->release_held(in, memory)))
+            ExFreePool(memory);
+    } else {
+        quick.backend->hold_instead(in, memory);
+        ExFreePool(memory);
+    }
+}
+
+/* Lets blocks leave the quarantine until there is room. False: one of another kind is in the way. */
+RXP_INLINE bool let_leave(struct context *x, bool heaps, const struct caller *c) {
+    for (bool more = true; more;) {
+        if (RXP_UNLIKELY(!context_enter_easy(x)))
+            return false;
+        struct queue *q = queue_of_victims(x, PASSIVE_LEVEL);
+        struct record *r = record_at(q->head);
+        uint64_t held = record_get(r, RECORD_STATE);
+        more = x->room < 0;
+        if (RXP_UNLIKELY(!more || !is_plain_held(held, heaps))) {
+            context_leave_easy(x);
+            return !more;
+        }
+        const struct record_info gone = pop(q, r, held, heaps);
+        queue_count(x, &gone, -1);
+        more = x->room < 0;
+        context_leave_easy(x);
+        if (RXP_LIKELY(block_freed_is_whole(&gone, quick.fill))) {
+            release_held((struct counted_block){0, 0}, memory_of(&gone), heaps);
+        } else {
+            struct record_info info;
+            record_read(r, held, &info);
+            check_evict(&info, c);
+        }
+    }
+    return true;
+}
+
+static RXP_NOINLINE bool let_leave_of_pool(struct context *x, const struct caller *c) {
+    return let_leave(x, false, c);
+}
+
+static RXP_NOINLINE bool let_leave_of_heap(struct context *x, const struct caller *c) {
+    return let_leave(x, true, c);
+}
+
+RXP_INLINE void let_go_on(struct context *x, bool heaps, const struct caller *c) {
+    if (RXP_UNLIKELY(!(heaps ? let_leave_of_heap(x, c) : let_leave_of_pool(x, c))))
+        check_go_on(c);
+}
+
+bool quick_leave(const struct caller *c) {
+    struct context *x = context_mine;
+    return is_on() && context_is_easy(x) &&
+           (quick.heap_tag != 0 ? let_leave_of_heap(x, c) : let_leave_of_pool(x, c));
+}
+
 /* False: nothing was done. */
-RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, const struct context *x,
-                     struct taken *out, const struct caller *c) {
+RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, bool heaps,
+                     const struct context *x, struct taken *out, const struct caller *c) {
     RXP_PREFETCH((const void *)(uintptr_t)(block - BLOCK_HEADER)); /* read as soon as it is taken */
     out->number = index_find(block);
     out->r = record_at(out->number);
@@ -339,46 +470,74 @@ RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, const struct
     if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE, family)) ||
         (tag != 0 && !take_same_tag(tag, (uint32_t)record_get(out->r, RECORD_TAG))))
         return false;
-    out->site = family == 0 ? site_of(c) : heap_site_of(c);
+    uint32_t site = heaps ? heap_site_of(c) : site_of(c);
     uint64_t state = out->live;
     if (RXP_UNLIKELY(!atomic_compare_exchange_strong_explicit(
             &out->r->word[RECORD_STATE], &state, record_step(state, RECORD_LIVE, RECORD_FILLING),
             memory_order_acq_rel, memory_order_acquire)))
         return false;
-    record_put(out->r, RECORD_FREE, record_pair(out->site, x->thread));
+    record_put(out->r, RECORD_FREE, record_pair(site, x->thread));
     return true;
 }
 
-/* False: nothing was done. */
-RXP_INLINE bool free_block(uint64_t block, uint32_t tag, unsigned family, const struct caller *c) {
-    struct context *x = context_mine;
-    struct taken in;
-    struct left out;
+/* What is left of a free of a block that was taken. */
+RXP_INLINE void end(const struct taken *in, uint64_t block, struct context *x, bool heaps,
+                    const struct caller *c) {
+    struct exchanged out;
     struct record_info gone;
-    if (RXP_UNLIKELY(!context_is_easy(x) || !take(block, tag, family, x, &in, c)))
-        return false;
-    const struct record_info info = plain_info(in.r, block, in.live, family);
+    const struct record_info info = plain_info(in->r, block, in->live, heaps);
     if (RXP_UNLIKELY(!block_live_is_whole(&info))) {
-        finish(in, c);
-        return true;
+        finish(*in, c);
+        return;
     }
     block_put_ended(&info, quick.fill);
-    if (RXP_UNLIKELY(!exchange(x, &in, &info, &out, &gone)))
-        keep(in, c);
-    else if (RXP_LIKELY(block_freed_is_whole(&gone, quick.fill) && !out.more))
-        give_back(&out, &gone);
-    else
-        make_way(out, c);
+    enum outcome outcome = exchange(x, in, &info, heaps, &out, &gone);
+    if (RXP_UNLIKELY(outcome == IN_THE_WAY)) {
+        keep(*in, c);
+    } else if (outcome == HELD_FOR) {
+        if (RXP_UNLIKELY(!block_freed_is_whole(&gone, quick.fill))) {
+            make_way(out, c);
+            return;
+        }
+        if (RXP_UNLIKELY(out.told))
+            release_held(out.counted, memory_of(&gone), heaps);
+        else
+            release(memory_of(&gone), heaps);
+        if (out.more)
+            let_go_on(x, heaps, c);
+    }
+}
+
+/* False: nothing was done. */
+RXP_INLINE bool free_block(uint64_t block, uint32_t tag, unsigned family, bool heaps,
+                           const struct caller *c) {
+    struct context *x = context_mine;
+    struct taken in;
+    if (RXP_UNLIKELY(!context_is_easy(x) || !take(block, tag, family, heaps, x, &in, c)))
+        return false;
+    end(&in, block, x, heaps, c);
     return true;
 }
 
 void check_free(void *block, uint32_t tag, const struct caller *c) {
     if (RXP_UNLIKELY(!is_on() || KeGetCurrentIrql() > APC_LEVEL ||
-                     !free_block((uintptr_t)block, tag, 0, c)))
+                     !free_block((uintptr_t)block, tag, 0, false, c)))
         check_free_any(block, tag, c);
 }
 
 void check_heap_free(void *block, enum heap_family family, const struct caller *c) {
-    if (RXP_UNLIKELY(!is_on() || !free_block((uintptr_t)block, 0, (unsigned)family, c)))
+    if (RXP_UNLIKELY(!is_on() || !free_block((uintptr_t)block, 0, (unsigned)family, true, c)))
         check_heap_free_any(block, family, c);
+}
+
+bool quick_move(void *block, void *to, size_t size, unsigned family, const struct caller *c) {
+    struct context *x = context_mine;
+    struct taken in;
+    if (RXP_UNLIKELY(!is_on() || !context_is_easy(x) ||
+                     !take((uintptr_t)block, 0, family, true, x, &in, c)))
+        return false;
+    size_t had = (size_t)record_get(in.r, RECORD_SIZE);
+    memcpy(to, block, had < size ? had : size);
+    end(&in, (uintptr_t)block, x, true, c);
+    return true;
 }

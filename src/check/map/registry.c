@@ -108,22 +108,13 @@ RXP_NOINLINE void lists_refill_sequence(struct context *x) {
         x->sequence_end = (uint32_t)at - 1;
 }
 
-static RXP_NOINLINE uint32_t fresh_record(struct context *x) {
-    if (x->fresh == x->fresh_end) {
-        x->fresh = 0;
-        x->fresh_end = records_carve(&x->fresh);
-        if (x->fresh_end == 0)
-            return 0;
-    }
-    return x->fresh++;
-}
-
 static uint32_t new_record(struct context *x) {
-    uint32_t n = x->unused;
-    if (n == 0)
-        return fresh_record(x);
-    x->unused = record_next(record_at(n));
-    return n;
+    uint32_t n = lists_unused(x);
+    if (n != 0)
+        return n;
+    x->fresh = 0;
+    x->fresh_end = records_carve(&x->fresh);
+    return lists_unused(x);
 }
 
 void lists_recycle(struct context *x, uint32_t number) {

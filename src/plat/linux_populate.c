@@ -18,7 +18,7 @@
 #endif
 
 #define MS 1000000ull
-/* What took longer was memory being moved about to make room. */
+/* What took this thread longer was memory being moved about to make room. */
 #define HUGE_LONG (20 * MS)
 #define HUGE_PAUSE (1000 * MS)
 
@@ -36,9 +36,9 @@ void plat_populate(void *address, size_t size) {
 
 static _Atomic uint64_t huge_not_before;
 
-static uint64_t now(void) {
+static uint64_t nanoseconds(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (uint64_t)t.tv_sec * 1000 * MS + (uint64_t)t.tv_nsec;
 }
 
@@ -60,19 +60,20 @@ bool plat_huge_ready(void) {
             &setting, says_never("/sys/kernel/mm/transparent_hugepage/enabled") ? NEVER : ALLOWED,
             memory_order_relaxed);
     return atomic_load_explicit(&setting, memory_order_relaxed) == ALLOWED &&
-           now() >= atomic_load_explicit(&huge_not_before, memory_order_relaxed);
+           nanoseconds(CLOCK_MONOTONIC) >=
+               atomic_load_explicit(&huge_not_before, memory_order_relaxed);
 }
 
 /* No advice for what comes later: what is given back of it shall not be made huge again behind the pool's back. */
 bool plat_populate_huge(void *address) {
     int error = errno;
-    uint64_t begin = now();
+    uint64_t begin = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
     *(volatile char *)address =
         0; /* the kernel makes no huge page where there is not one small page */
     bool done = madvise(address, PLAT_HUGE, MADV_COLLAPSE) == 0;
-    uint64_t end = now();
-    if (!done || end - begin > HUGE_LONG)
-        atomic_store_explicit(&huge_not_before, end + HUGE_PAUSE, memory_order_relaxed);
+    if (!done || nanoseconds(CLOCK_THREAD_CPUTIME_ID) - begin > HUGE_LONG)
+        atomic_store_explicit(&huge_not_before, nanoseconds(CLOCK_MONOTONIC) + HUGE_PAUSE,
+                              memory_order_relaxed);
     errno = error;
     return done;
 }

@@ -70,6 +70,11 @@ static void a_large_pool_lies_in_huge_pages(void **state) {
     void *list = fill(0, 24 * MIB, NULL);
     assert_int_equal(huge_kb(), before); /* a small one does not */
     list = fill(0, 72 * MIB, list);
+    if (!plat_huge_ready()) { /* in the midst of it */
+        empty(list);
+        print_message("skipped: the system had no huge pages to give\n");
+        skip();
+    }
     if (huge_kb() < before + 32 * 1024)
         fail_msg("%lu KiB in huge pages", (unsigned long)(huge_kb() - before));
     /* What is resident beyond the blocks: part of one huge page, and what lies around blocks and slabs. */

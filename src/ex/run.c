@@ -306,11 +306,11 @@ static void purge_instead(void) {
 }
 
 size_t range_purge(bool everything) {
-    uint64_t now = plat_clock_ms(), wait = everything ? 0 : options_get()->purge_ms;
+    uint64_t now = plat_clock_ms(), wait = options_get()->purge_ms;
     size_t given = 0;
 
     engine_lock(LOCK_RANGES);
-    while (oldest_since(wait, now))
+    while (everything ? runs.oldest != 0 : oldest_since(wait, now))
         given += run_purge_oldest();
     most_update(now);
     given += purge_above(now);

@@ -9,10 +9,10 @@
 /* slab.flags while in service. */
 #define SLAB_LINKED 1u  /* in its bin's partial list */
 #define SLAB_CURRENT 2u /* its bin's current slab */
-#define SLAB_AHEAD 8u   /* its pages were not there when it was taken, and come several at a time */
-#define SLAB_FIRST 16u  /* of its bin, when it was taken */
 #define SLAB_IDLE                                                                                  \
     4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
+#define SLAB_AHEAD 8u  /* its pages were not there when it was taken, and come several at a time */
+#define SLAB_FIRST 16u /* of its bin, when it was taken */
 
 /* Whether every block is written whole by who is asked for it, the checked build with fill=: set once. */
 extern RXP_HIDDEN _Atomic bool slab_writes_all;

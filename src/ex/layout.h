@@ -210,8 +210,9 @@ struct slab {
     uint16_t carved; /* units of the slab that were carved into blocks */
     uint8_t layout;  /* enum class_layout */
     uint8_t flags;
-    uint8_t looks;    /* times its owner looked while it was current and held few blocks */
-    uint32_t sampled; /* allocs, low half, when they were last counted for special=1/N */
+    uint8_t looks;      /* times its owner looked while it was current and held few blocks */
+    uint8_t came_dirty; /* pages that were there when it was taken into service */
+    uint32_t sampled;   /* allocs, low half, when they were last counted for special=1/N */
 };
 
 /*

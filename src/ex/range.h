@@ -42,9 +42,13 @@ struct root *range_root(unsigned number);
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
-/* Of slabs that were taken, those in [from, to) may hold data; the others read as zero. None where `to` is 0. */
+/*
+ * Of slabs that were taken, those in [from, to) may hold data; the others read as zero. None where `to` is 0. `pages` of
+ * theirs are there.
+ */
 struct range_dirt {
     uint32_t from, to;
+    uint64_t pages;
 };
 /*
  * Takes `count` slabs in a row whose first is aligned to `alignment` bytes (a power of two, SLAB_SIZE at least); null when
@@ -56,9 +60,9 @@ struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt
 struct slab *range_take(uint32_t count, size_t alignment, bool *zero);
 /*
  * One slab of which every page will be written soon: where no idle one is left and much lives, from a huge page whose
- * rest lies idle then. *there tells that its pages are there already.
+ * rest lies idle then.
  */
-struct slab *range_take_dense(bool *there);
+struct slab *range_take_dense(struct range_dirt *dirt);
 /*
  * Takes slabs without pages, for what gets pages of its own. Null also where others would have to be purged for it, and
  * where no more would live with them than has lived lately: what was freed since then lies idle, or would if its pages

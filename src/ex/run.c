@@ -177,7 +177,10 @@ static void run_cut_one(struct slab *first, struct slab *taken, struct slab *end
     uint64_t dirty = first->collected, since = first->idle_since;
 
     run_remove(first);
-    dirty -= pages_of((uint32_t)(to - from), dirty); /* this part is taken to be the dirty one */
+    /* This part is taken to be the dirty one. */
+    uint64_t taken_pages = pages_of((uint32_t)(to - from), dirty);
+    dirty -= taken_pages;
+    dirt->pages += taken_pages;
     if (first < from) {
         uint64_t pages = pages_of((uint32_t)(from - first), dirty);
         run_insert(first, (uint32_t)(from - first), sort, pages);
@@ -198,7 +201,7 @@ static void run_cut_one(struct slab *first, struct slab *taken, struct slab *end
 /* Takes [taken, end) out of the free runs that cover it; `first` is the one that `taken` lies in. */
 static void run_cut(struct slab *first, struct slab *taken, struct slab *end,
                     struct range_dirt *dirt) {
-    *dirt = (struct range_dirt){0, 0};
+    *dirt = (struct range_dirt){0};
     for (struct slab *s = first, *next; s < end; s = next) {
         next = s + RUN_LENGTH(s->run);
         run_cut_one(s, taken, end, dirt);
@@ -448,7 +451,7 @@ static struct slab *run_take_clean(uint32_t count, size_t alignment, struct rang
 
     if (s != NULL)
         return run_take_from(s, count, alignment, dirt);
-    *dirt = (struct range_dirt){0, 0};
+    *dirt = (struct range_dirt){0};
     for (unsigned number = 0; range_root(number) != NULL && s == NULL; number++)
         s = run_grow(number, count, alignment);
     return s;
@@ -488,21 +491,21 @@ static bool huge_is_due(void) {
  * One slab of a huge page, of a new one where nothing lies idle. The lock is held while it comes: a fork would else lose
  * the slabs, and the faults of as many would take longer.
  */
-static struct slab *run_take_huge(bool *there) {
-    struct range_dirt dirt;
+static struct slab *run_take_huge(struct range_dirt *dirt) {
     struct slab *s = run_find(HUGE_REST, 1, SLAB_SIZE);
 
-    *there = true;
     if (s != NULL)
-        return run_take_from(s, 1, SLAB_SIZE, &dirt);
+        return run_take_from(s, 1, SLAB_SIZE, dirt);
     if (runs.occupied[DIRTY] != 0 || !huge_is_due())
         return NULL;
-    s = run_take_clean(HUGE_SLABS, PLAT_HUGE, &dirt);
+    s = run_take_clean(HUGE_SLABS, PLAT_HUGE, dirt);
     if (s == NULL)
         return NULL;
-    *there = plat_populate_huge((void *)range_slab_base(s));
-    run_join(s + 1, HUGE_SLABS - 1, *there ? HUGE_REST : CLEAN,
-             *there ? (HUGE_SLABS - 1) * SLAB_PAGES : 0, plat_clock_ms());
+    bool there = plat_populate_huge((void *)range_slab_base(s));
+    if (there)
+        dirt->pages = SLAB_PAGES;
+    run_join(s + 1, HUGE_SLABS - 1, there ? HUGE_REST : CLEAN,
+             there ? (HUGE_SLABS - 1) * SLAB_PAGES : 0, plat_clock_ms());
     return s;
 }
 
@@ -530,24 +533,19 @@ struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt
     return s;
 }
 
-struct slab *range_take_dense(bool *there) {
+struct slab *range_take_dense(struct range_dirt *dirt) {
     struct slab *s = NULL;
-    bool zero = false;
 
     engine_lock(LOCK_RANGES);
     uint64_t dirty_pages = runs.dirty_pages;
     if (limit_allows(SLAB_SIZE))
-        s = run_take_huge(there);
+        s = run_take_huge(dirt);
     if (s != NULL) {
         count_taken(SLAB_SIZE, runs.dirty_pages >= dirty_pages);
         run_publish();
     }
     engine_unlock(LOCK_RANGES);
-    if (s == NULL) {
-        s = range_take(1, SLAB_SIZE, &zero);
-        *there = !zero;
-    }
-    return s;
+    return s != NULL ? s : range_take_dirt(1, SLAB_SIZE, dirt);
 }
 
 struct slab *range_take_unlike_lately(uint32_t count, size_t alignment) {

@@ -55,11 +55,16 @@ static unsigned slab_index(const struct slab *slab) {
     return range_slab_id(slab) & ((1u << SLAB_ID_BITS) - 1);
 }
 
-/* Pages that may hold data. */
-static unsigned slab_dirty_pages(const struct slab *slab) {
+static unsigned slab_carved_pages(const struct slab *slab) {
     if (slab->unit_mask != 0xFFFF)
         return slab->carved;
     return (slab->carved * slab->block_size + (uint32_t)POOL_PAGE_SIZE - 1) >> POOL_PAGE_SHIFT;
+}
+
+/* Pages that are there: those that were when it was taken may be others than those that were carved, or the same. */
+static unsigned slab_dirty_pages(const struct slab *slab) {
+    unsigned carved = slab_carved_pages(slab);
+    return carved > slab->came_dirty ? carved : slab->came_dirty;
 }
 
 unsigned slab_carved_page(const struct slab *slab, unsigned k) {
@@ -91,7 +96,7 @@ static void carve_ahead(const struct slab *slab, char *base, uint32_t from, uint
     uint32_t first = (uint32_t)rxp_round_up(from, AHEAD), end = (uint32_t)rxp_round_up(to, AHEAD);
 
     if ((slab->flags & SLAB_AHEAD) && first < end &&
-        (!(slab->flags & SLAB_FIRST) || slab_dirty_pages(slab) >= AHEAD / POOL_PAGE_SIZE))
+        (!(slab->flags & SLAB_FIRST) || slab_carved_pages(slab) >= AHEAD / POOL_PAGE_SIZE))
         plat_populate(base + first, end - first);
 }
 
@@ -302,19 +307,17 @@ static bool is_dense(const struct binset *set, unsigned class) {
 }
 
 /* It most likely is where the bin has filled some already. */
-static struct slab *slab_take(const struct binset *set, unsigned class, bool *there) {
-    bool zero;
-    if (set->slabs[class] >= DENSE_SLABS && is_dense(set, class))
-        return range_take_dense(there);
-    struct slab *slab = range_take(1, SLAB_SIZE, &zero);
-    *there = !zero;
-    return slab;
+static struct slab *slab_take(const struct binset *set, unsigned class, struct range_dirt *dirt) {
+    return set->slabs[class] >= DENSE_SLABS && is_dense(set, class)
+               ? range_take_dense(dirt)
+               : range_take_dirt(1, SLAB_SIZE, dirt);
 }
 
 static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
-    bool there = false, mixed = set->account == 0;
+    bool mixed = set->account == 0;
+    struct range_dirt dirt;
     void *side = mixed ? side_take(set->layout, class) : NULL;
-    struct slab *slab = mixed && side == NULL ? NULL : slab_take(set, class, &there);
+    struct slab *slab = mixed && side == NULL ? NULL : slab_take(set, class, &dirt);
 
     if (slab == NULL) {
         if (side != NULL)
@@ -323,7 +326,8 @@ static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned cla
     }
     generation_open(slab);
     slab_fill_in(slab, heap, set, class);
-    slab->flags = (uint8_t)((!there && is_dense(set, class) ? SLAB_AHEAD : 0) |
+    slab->came_dirty = (uint8_t)dirt.pages;
+    slab->flags = (uint8_t)((dirt.pages == 0 && is_dense(set, class) ? SLAB_AHEAD : 0) |
                             (set->slabs[class] == 0 ? SLAB_FIRST : 0));
     if (set->slabs[class] < UINT8_MAX)
         set->slabs[class]++;

@@ -500,6 +500,35 @@ static void filled_in_turns(void) {
     }
 }
 
+/* Slabs that come with pages of an earlier use, and use few of them, hold them all the same. */
+static void few_blocks_in_used_slabs(void) {
+    static void *block[40000];
+    struct engine_totals before, after;
+
+    setenv("RXPOOL_OPTIONS", "purge=100000", 1);
+    for (unsigned i = 0; i < 40000; i++)
+        MUST((block[i] = pool_alloc(test_key(0), 500)) != NULL);
+    for (unsigned i = 0; i < 40000; i++)
+        pool_free(block[i]);
+    engine_totals(&before);
+    unsigned count = 0;
+    for (unsigned k = 1; k <= 16; k++)
+        block[count++] = pool_alloc(test_key(0), k * 16);
+    for (unsigned k = 1; k <= 15; k++)
+        block[count++] = pool_alloc(test_key(0), 4096 / k - 16);
+    for (unsigned i = 0; i < count; i++)
+        pool_free(block[i]);
+    engine_totals(&after);
+    /* What a heap keeps in its bins is a MiB of pages. */
+    MUST(after.idle_bytes + (1280 << 10) >= before.idle_bytes);
+    MUST(engine_walk() == NULL);
+}
+
+static void what_lies_idle_is_counted(void **state) {
+    (void)state;
+    in_child(few_blocks_in_used_slabs);
+}
+
 static void a_pool_filled_in_turns_keeps_its_pages(void **state) {
     (void)state;
     if (SANITIZED) {
@@ -525,6 +554,7 @@ int main(void) {
         cmocka_unit_test(limited_address_space),
         cmocka_unit_test(limit_option),
         cmocka_unit_test(a_pool_filled_in_turns_keeps_its_pages),
+        cmocka_unit_test(what_lies_idle_is_counted),
         cmocka_unit_test(refused_mappings),
         cmocka_unit_test(system_calls_are_bounded),
         cmocka_unit_test(trimmed_memory_goes_back),

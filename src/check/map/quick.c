@@ -102,11 +102,14 @@ struct lie {
     uint32_t header, request;
 };
 
-RXP_INLINE struct lie lie_of(uint32_t size, bool heaps) {
-    const struct record_info info = {.size = size, .family = ANY_FAMILY(heaps)};
-    uint32_t header = (uint32_t)block_header_bytes(&info);
+RXP_INLINE struct lie lie_behind(uint32_t header, uint32_t size) {
     return (struct lie){header,
                         (header + size + BLOCK_ALIGNMENT) & ~(uint32_t)(BLOCK_ALIGNMENT - 1)};
+}
+
+RXP_INLINE struct lie lie_of(uint32_t size, bool heaps) {
+    const struct record_info info = {.size = size, .family = ANY_FAMILY(heaps)};
+    return lie_behind((uint32_t)block_header_bytes(&info), size);
 }
 
 /* A block in memory as it was handed out. */
@@ -229,10 +232,9 @@ static RXP_NOINLINE void *heap_enter(uint64_t block, uint32_t size, unsigned fla
                                               : check_heap_hand_out(&info, flags);
 }
 
-RXP_INLINE void *heap_allocate(struct context *x, uint32_t size, unsigned flags,
+RXP_INLINE void *heap_allocate(struct context *x, uint32_t size, struct lie lie, unsigned flags,
                                enum heap_family family, const struct caller *c) {
     uint32_t time = (uint32_t)plat_clock_ms();
-    struct lie lie = lie_of(size, true);
     uintptr_t memory = whole(quick.heap_allocate(lie.request, c), c);
     uint64_t block = memory + lie.header;
     if (RXP_UNLIKELY(memory == 0))
@@ -257,8 +259,10 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
                      !context_is_easy(x)))
         return check_heap_allocate_any(size, alignment, flags, family, c);
     /* The compiler makes one function for each kind of header. */
-    return size < BLOCK_SHORT_BELOW ? heap_allocate(x, (uint32_t)size, flags, family, c)
-                                    : heap_allocate(x, (uint32_t)size, flags, family, c);
+    uint32_t bytes = (uint32_t)size;
+    return size < BLOCK_SHORT_BELOW
+               ? heap_allocate(x, bytes, lie_behind(BLOCK_SHORT_HEADER, bytes), flags, family, c)
+               : heap_allocate(x, bytes, lie_behind(BLOCK_HEADER, bytes), flags, family, c);
 }
 
 /* --- free ------------------------------------------------------------------------------------ */

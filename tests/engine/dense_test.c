@@ -28,10 +28,23 @@ static uint64_t huge_kb(void) {
     return rollup_kb("AnonHugePages:");
 }
 
+static bool system_makes_them_itself(void) {
+    FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+    char text[100] = "";
+
+    if (file == NULL)
+        return false;
+    const char *read = fgets(text, sizeof text, file);
+    fclose(file);
+    return read != NULL && strstr(text, "[always]") != NULL;
+}
+
 /* Why a test says nothing here; NULL where it does. */
 static const char *no_huge_pages(void) {
     if (SANITIZED)
         return "a sanitizer's own memory counts among what is resident";
+    if (system_makes_them_itself())
+        return "the system makes huge pages wherever it can";
     return plat_huge_ready() ? NULL : "the system has no huge pages to give, or is set to `never`";
 }
 

@@ -110,7 +110,7 @@ static bool only_rests(struct heap *heap) {
 static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, unsigned class) {
     struct heap *heap = engine_thread.heap;
 
-    if (heap == NULL || (engine_thread.table != heap->table && !only_rests(heap)))
+    if (engine_thread.table != heap->table && !only_rests(heap))
         return NULL;
     uint32_t account = heap_known(heap, alias);
     if (account == 0)
@@ -130,8 +130,13 @@ RXP_INLINE void *known_serve(uint64_t alias, enum class_layout layout, struct bi
                         : known_alloc(alias, layout, class);
 }
 
+/* Before a thread has a heap, another one may just be making the classes. */
+RXP_INLINE bool may_be_known(size_t size, enum class_layout layout) {
+    return RXP_LIKELY(engine_thread.heap != NULL) && size <= slab_block_max(layout);
+}
+
 void *engine_alloc_known(uint64_t alias, size_t size, enum class_layout layout) {
-    if (size > slab_block_max(layout))
+    if (!may_be_known(size, layout))
         return NULL;
     unsigned class = engine_classes.of[layout][(size + 15) >> 4];
     return known_serve(alias, layout, bins_own(fast_entry(alias), alias, class), class);
@@ -148,7 +153,7 @@ void cold_carry(struct slab *slab, void *block, uint32_t account) {
 }
 
 void *engine_alloc_second(uint64_t alias, size_t size, enum class_layout layout) {
-    if (size > slab_block_max(layout))
+    if (!may_be_known(size, layout))
         return NULL;
     unsigned class = engine_classes.of[layout][(size + 15) >> 4];
     const struct table_entry *e = fast_entry(alias);

@@ -31,9 +31,9 @@
 #define DENSE_SLABS 4u
 /* Events for each time that the clock is asked. */
 #define CLOCK_EVERY 16u
-/* Empty slabs that a heap keeps in its bins until the next sweep: a MiB of dirty pages, or this share of those in use. */
+/* Carved pages of empty slabs that a heap keeps in its bins until the next sweep: a MiB, or two for each slab it has. */
 #define IDLE_PAGES 256u
-#define IDLE_SHARE 8u
+#define IDLE_PAGES_EACH 2u
 /* Where less than this share of a heap's slabs holds a block, it counts as emptied. */
 #define EMPTIED_SHARE 4u
 #define LOOK_NEVER UINT64_MAX
@@ -132,7 +132,7 @@ static bool slab_carve(struct slab *slab) {
 RXP_INLINE void idle_forget(struct heap *heap, struct slab *slab) {
     if (!(slab->flags & SLAB_IDLE))
         return;
-    heap->idle_pages -= slab_dirty_pages(slab);
+    heap->idle_pages -= slab_carved_pages(slab);
     heap->idle_slabs--;
     slab->flags &= (uint8_t)~SLAB_IDLE;
 }
@@ -411,10 +411,9 @@ static bool slab_empty(const struct slab *slab) {
  * fills and empties the same slabs would otherwise take them from the range and carve them each time round.
  */
 static bool slab_keep_idle(struct heap *heap, struct binset *set, struct slab *slab) {
-    uint32_t pages = heap->idle_pages + slab_dirty_pages(slab);
+    uint32_t pages = heap->idle_pages + slab_carved_pages(slab);
 
-    if (pages > IDLE_PAGES &&
-        heap->idle_slabs >= (heap->slab_count - heap->idle_slabs) / IDLE_SHARE)
+    if (pages > IDLE_PAGES && pages > IDLE_PAGES_EACH * heap->slab_count)
         return false;
     if (STATE_LOAD(&heap->public.state) != HEAP_TAKEN)
         return false;

@@ -13,7 +13,7 @@
 #include "check/check.h"
 #include "check/heap.h"
 #include "check/registry.h"
-#include "ex/account.h"
+#include "held.h"
 
 #define TAG 0x70616548u /* "Heap" */
 
@@ -383,26 +383,10 @@ static void random_operations_keep_every_byte(void **state) {
     resizes = false;
 }
 
-struct held_counts {
-    int64_t blocks[64], bytes[64]; /* by account */
-};
-
-static void count_held(void *argument, uint32_t id, const struct record_info *info) {
-    (void)id;
-    struct held_counts *sum = argument;
-    if (info->state != RECORD_HELD && info->state != RECORD_SET_ASIDE)
-        return;
-    struct counted_block b = pool_backend()->counted((void *)(uintptr_t)(info->block - info->back));
-    assert_in_range(b.account, 1, RXP_COUNT(sum->blocks) - 1);
-    sum->blocks[b.account]++;
-    sum->bytes[b.account] += b.bytes;
-}
-
 /* Whatever sizes leave the quarantine for whatever sizes: the account knows what is held of it. */
 static void held_blocks_are_counted(void **state) {
     enum { OPERATIONS = 30000 };
     static void *live[LIVE];
-    struct held_counts sum = {{0}, {0}};
     uint64_t random = 1;
     (void)state;
     for (int i = 0; i < OPERATIONS; i++) {
@@ -418,11 +402,7 @@ static void held_blocks_are_counted(void **state) {
         }
         assert_non_null(*p);
     }
-    registry_each_record(count_held, &sum);
-    for (uint32_t id = 1; id < RXP_COUNT(sum.blocks); id++) {
-        assert_int_equal(account_at(id)->held_blocks, sum.blocks[id]);
-        assert_int_equal(account_at(id)->held_bytes, sum.bytes[id]);
-    }
+    assert_held_is_counted();
     for (int i = 0; i < LIVE; i++)
         check_heap_free(live[i], HEAP_MALLOC + (enum heap_family)(i % 3), &here);
     assert_reported("");

@@ -14,7 +14,7 @@
 #include "base/base.h"
 #include "base/options.h"
 #include "check/check.h"
-#include "ex/account.h"
+#include "held.h"
 
 #define TAG 0x74736554u
 
@@ -134,26 +134,10 @@ static void held_bytes_are_bounded(void **state) {
     }
 }
 
-struct held_counts {
-    int64_t blocks[64], bytes[64]; /* by account */
-};
-
-static void count_held(void *argument, uint32_t id, const struct record_info *info) {
-    (void)id;
-    struct held_counts *sum = argument;
-    if (info->state != RECORD_HELD)
-        return;
-    struct counted_block b = pool_backend()->counted((void *)(uintptr_t)(info->block - info->back));
-    assert_in_range(b.account, 1, RXP_COUNT(sum->blocks) - 1);
-    sum->blocks[b.account]++;
-    sum->bytes[b.account] += b.bytes;
-}
-
 /* Whatever leaves for whatever comes, of other sizes, tags and types too: each account knows what is held of it. */
 static void held_blocks_are_counted(void **state) {
     enum { BLOCKS = 40000, LIVE = 64 };
     void *live[LIVE] = {NULL};
-    struct held_counts sum = {{0}, {0}};
     uint32_t random = 1;
     (void)state;
     for (int i = 0; i < BLOCKS; i++) {
@@ -167,11 +151,7 @@ static void held_blocks_are_counted(void **state) {
                                     __LINE__);
         assert_non_null(*p);
     }
-    registry_each_record(count_held, &sum);
-    for (uint32_t id = 1; id < RXP_COUNT(sum.blocks); id++) {
-        assert_int_equal(account_at(id)->held_blocks, sum.blocks[id]);
-        assert_int_equal(account_at(id)->held_bytes, sum.bytes[id]);
-    }
+    assert_held_is_counted();
     for (int i = 0; i < LIVE; i++)
         release(live[i]);
 }

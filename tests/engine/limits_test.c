@@ -107,12 +107,16 @@ static void under_a_limit(void) {
     free(held);
 }
 
-static void limited_address_space(void **state) {
-    (void)state;
+static void not_sanitized(const char *why) {
     if (SANITIZED) {
-        print_message("skipped: a sanitizer's own reservations do not fit in 500 MB\n");
+        print_message("skipped: %s\n", why);
         skip();
     }
+}
+
+static void limited_address_space(void **state) {
+    (void)state;
+    not_sanitized("a sanitizer's own reservations do not fit in 500 MB");
     in_child(small_blocks_in_500_mb);
     in_child(pages_in_500_mb);
     in_child(spans_in_500_mb);
@@ -170,10 +174,7 @@ static void refused_later(void) {
 
 static void refused_mappings(void **state) {
     (void)state;
-    if (SANITIZED) {
-        print_message("skipped: a sanitizer maps memory of its own\n");
-        skip();
-    }
+    not_sanitized("a sanitizer maps memory of its own");
     in_child(refused_from_the_start);
     in_child(refused_later);
 }
@@ -379,10 +380,7 @@ static void mappings_stay_few(void) {
 
 static void system_calls_are_bounded(void **state) {
     (void)state;
-    if (SANITIZED) {
-        print_message("skipped: a sanitizer makes system calls of its own\n");
-        skip();
-    }
+    not_sanitized("a sanitizer makes system calls of its own");
     in_child(calls_in_a_steady_state);
     in_child(no_call_for_small_blocks);
     in_child(no_call_for_large_blocks);
@@ -478,17 +476,22 @@ static long faults(void) {
     return usage.ru_minflt;
 }
 
+static void fill_and_empty(void) {
+    static void *block[40000];
+
+    for (unsigned i = 0; i < RXP_COUNT(block); i++)
+        MUST((block[i] = pool_alloc(test_key(0), 500)) != NULL);
+    for (unsigned i = 0; i < RXP_COUNT(block); i++)
+        pool_free(block[i]);
+}
+
 /* Longer apart than what is merely too much may stay, and far less than half of purge=. */
 static void filled_in_turns(void) {
-    static void *block[40000];
     long before = 0;
 
     setenv("RXPOOL_OPTIONS", "purge=100000", 1);
     for (unsigned round = 0; round < 4; round++) {
-        for (unsigned i = 0; i < 40000; i++)
-            MUST((block[i] = pool_alloc(test_key(0), 500)) != NULL);
-        for (unsigned i = 0; i < 40000; i++)
-            pool_free(block[i]);
+        fill_and_empty();
         usleep(100000);
         pool_free(pool_alloc(test_key(0), 64));
         if (round == 0)
@@ -502,14 +505,11 @@ static void filled_in_turns(void) {
 
 /* Slabs that come with pages of an earlier use, and use few of them, hold them all the same. */
 static void few_blocks_in_used_slabs(void) {
-    static void *block[40000];
+    void *block[31];
     struct engine_totals before, after;
 
     setenv("RXPOOL_OPTIONS", "purge=100000", 1);
-    for (unsigned i = 0; i < 40000; i++)
-        MUST((block[i] = pool_alloc(test_key(0), 500)) != NULL);
-    for (unsigned i = 0; i < 40000; i++)
-        pool_free(block[i]);
+    fill_and_empty();
     engine_totals(&before);
     unsigned count = 0;
     for (unsigned k = 1; k <= 16; k++)
@@ -552,19 +552,13 @@ static void what_lies_idle_is_counted(void **state) {
 
 static void a_pool_filled_in_turns_keeps_its_pages(void **state) {
     (void)state;
-    if (SANITIZED) {
-        print_message("skipped: a sanitizer's own pages count among the faults\n");
-        skip();
-    }
+    not_sanitized("a sanitizer's own pages count among the faults");
     in_child(filled_in_turns);
 }
 
 static void an_emptied_pool_gives_back_at_the_next_call(void **state) {
     (void)state;
-    if (SANITIZED) {
-        print_message("skipped: a sanitizer's own memory counts among what is resident\n");
-        skip();
-    }
+    not_sanitized("a sanitizer's own memory counts among what is resident");
     in_child(emptied_gives_back);
     in_child(emptied_slowly_gives_back);
     in_child(emptied_and_called_gives_back);

@@ -56,8 +56,6 @@ struct range_dirt {
  * The descriptors are SLAB_NONE; the caller fills them in. Takes the ranges lock.
  */
 struct slab *range_take_dirt(uint32_t count, size_t alignment, struct range_dirt *dirt);
-/* The same; *zero tells that every byte reads as zero. */
-struct slab *range_take(uint32_t count, size_t alignment, bool *zero);
 /*
  * One slab of which every page will be written soon: where no idle one is left and much lives, from a huge page whose
  * rest lies idle then.

@@ -563,14 +563,6 @@ struct slab *range_take_unlike_lately(uint32_t count, size_t alignment) {
     return s;
 }
 
-struct slab *range_take(uint32_t count, size_t alignment, bool *zero) {
-    struct range_dirt dirt;
-    struct slab *s = range_take_dirt(count, alignment, &dirt);
-
-    *zero = s != NULL && dirt.to == 0;
-    return s;
-}
-
 bool range_return(struct slab *first, uint32_t count, uint64_t dirty_pages) {
     uint64_t now = plat_clock_ms();
 

@@ -136,9 +136,10 @@ static struct special_area *area_record(void) {
 /* For slots of so many pages; all of it inaccessible. */
 static struct special_area *area_new(uint32_t pages) {
     uint32_t slabs = (uint32_t)((pages + 2 + AREA_PAGES - 1) / AREA_PAGES);
-    bool zero, one = pages > SPECIAL_SLOTS;
+    bool one = pages > SPECIAL_SLOTS;
+    struct range_dirt dirt;
     struct special_area *a = area_record();
-    struct slab *first = a == NULL ? NULL : range_take(slabs, SLAB_SIZE, &zero);
+    struct slab *first = a == NULL ? NULL : range_take_dirt(slabs, SLAB_SIZE, &dirt);
 
     if (first != NULL &&
         !plat_guard_close((void *)range_slab_base(first), (size_t)slabs * SLAB_SIZE)) {

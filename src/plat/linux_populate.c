@@ -68,8 +68,8 @@ bool plat_huge_ready(void) {
 bool plat_populate_huge(void *address) {
     int error = errno;
     uint64_t begin = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
-    *(volatile char *)address =
-        0; /* the kernel makes no huge page where there is not one small page */
+    /* The kernel makes no huge page where there is not one small page. */
+    *(volatile char *)address = 0;
     bool done = madvise(address, PLAT_HUGE, MADV_COLLAPSE) == 0;
     if (!done || nanoseconds(CLOCK_THREAD_CPUTIME_ID) - begin > HUGE_LONG)
         atomic_store_explicit(&huge_not_before, nanoseconds(CLOCK_MONOTONIC) + HUGE_PAUSE,

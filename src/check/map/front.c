@@ -1,3 +1,4 @@
+/* Memory used front to back: see front.h. */
 #include "check/map/front.h"
 
 #include "plat/plat.h"

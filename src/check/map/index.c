@@ -85,8 +85,7 @@ static bool page_set(uint64_t block, uint32_t number) {
             if (entry & INDEX_DIRECT)
                 entry = leaf_of_direct(entry);
             if (entry != 0)
-                atomic_store_explicit(&index_leaves[entry][index_granule(block)], number,
-                                      memory_order_release);
+                index_put(&index_leaves[entry][index_granule(block)], number);
         }
         done = entry != 0;
         if (done)

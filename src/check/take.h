@@ -10,8 +10,11 @@
 
 #define TAKE_PAGED 1u /* in a POOL_TYPE, and the index of a queue */
 
+/* What a block in the quarantine holds back: its memory, and its record, which for small blocks is the larger part. */
+#define TAKE_RECORD_BYTES 64u
+
 RXP_INLINE uint64_t take_held_bytes(const struct record_info *info) {
-    return info->size + info->back + info->tail;
+    return info->size + info->back + info->tail + TAKE_RECORD_BYTES;
 }
 
 /* For certain. Blocks of a heap have one tag, and may have an account for each module that asked for some. */

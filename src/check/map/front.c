@@ -5,9 +5,11 @@
 
 #define STEP ((size_t)256 << 10)
 #define PAGE ((size_t)4096)
-/* How much comes ahead: this share of what is there, a page at the least, and at the most so much or a huge page. */
+/* How much comes ahead: this share of what is there, a page at the least, and at the most so much. */
 #define AHEAD_SHARE 16u
 #define AHEAD_MOST ((size_t)64 << 10)
+/* Where so much is there, a huge page, which costs what some thirty small ones do: docs/DESIGN.md. */
+#define HUGE_FROM ((size_t)8 << 20)
 
 bool front_start(struct front *f, size_t most, size_t least) {
     size_t room = plat_address_space_left() / 16;
@@ -22,7 +24,7 @@ bool front_start(struct front *f, size_t most, size_t least) {
 }
 
 static bool commit(struct front *f) {
-    size_t step = f->committed / AHEAD_SHARE >= PLAT_HUGE ? PLAT_HUGE : STEP;
+    size_t step = f->committed >= HUGE_FROM ? PLAT_HUGE : STEP;
     if (step > f->size - f->committed)
         step = f->size - f->committed;
     if (step == 0 || !plat_commit(f->base + f->committed, step))
@@ -34,7 +36,7 @@ static bool commit(struct front *f) {
 /* What comes next of what is committed. */
 static void make_present(struct front *f) {
     size_t left = f->committed - f->present, ahead = f->present / AHEAD_SHARE & ~(PAGE - 1);
-    if (ahead >= PLAT_HUGE && left >= PLAT_HUGE && f->present % PLAT_HUGE == 0 &&
+    if (f->present >= HUGE_FROM && left >= PLAT_HUGE && f->present % PLAT_HUGE == 0 &&
         plat_huge_ready() && plat_populate_huge(f->base + f->present)) {
         f->present += PLAT_HUGE;
         return;

@@ -31,7 +31,7 @@ check() { # NAME COMMAND ...: one verdict a line, its output only on failure
 for file in bin/rxpool include/rxpool/ntrxdef.h include/rxpool/nt/ntifs.h share/rxpool/pooltag.txt; do
     check "installed: $file" test -f "$prefix/$file"
 done
-for file in librxpool.so librxpool.a librxpool-malloc.so cmake/rxpool/rxpool-config.cmake; do
+for file in librxpool.so librxpool.a librxpool-malloc.so rxpool/elf.so cmake/rxpool/rxpool-config.cmake; do
     check "installed: $file" test -f "$libdir/$file"
 done
 check "the library has a soname" sh -c "objdump -p $libdir/librxpool.so | grep -q 'SONAME *librxpool.so.0'"

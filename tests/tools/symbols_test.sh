@@ -231,6 +231,15 @@ kill "${command% }"
 TMPDIR=/nowhere "$rxpool" run --checked ./twice >out 2>&1
 says "no such TMPDIR" "^freed at: end_name at "
 
+# --- without what knows places ---------------------------------------------------------------------
+
+mkdir -p alone/bin
+cp "$rxpool" alone/bin/
+RXPOOL_LIB_DIR=$(dirname "$library") alone/bin/rxpool run --checked ./twice >out 2>&1
+says "alone" "^rxpool: functions and lines are not known: "
+says "alone" "^freed at: [^ ]*twice+0x[0-9a-f]*"
+[ "$(grep -c 'are not known' out)" = 1 ] || fail "alone" "said more than once"
+
 # --- tables ---------------------------------------------------------------------------------------
 
 "$rxpool" run --by site --json site.json ./twice >out 2>&1

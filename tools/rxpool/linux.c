@@ -40,3 +40,8 @@ bool beside_program(const char *folder, const char *name, char *path, size_t cap
     int n = snprintf(path, capacity, "%s/%s/%s", self, folder, name);
     return n > 0 && (size_t)n < capacity && access(path, R_OK) == 0;
 }
+
+bool library_beside(const char *name, char *path, size_t capacity) {
+    return beside_program("lib", name, path, capacity) ||
+           beside_program(RXPOOL_TOOL_LIBDIR, name, path, capacity);
+}

@@ -2,15 +2,12 @@
 #define _GNU_SOURCE
 #include "modules.h"
 
-#include <elf.h>
-#include <fcntl.h>
-#include <gelf.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "core_files.h"
 #include "places.h"
 
 struct modules {
@@ -61,58 +58,14 @@ struct modules *modules_of(pid_t pid) {
     return m;
 }
 
-/* --- core files -------------------------------------------------------------------------------- */
-
-/*
- * The note NT_FILE: words of the machine that say how many files there are, what a page is, and of each file
- * where it was mapped; behind them the names, each with its terminator. The note may hold anything.
- */
-static void add_files(struct modules *m, const char *note, size_t size) {
-    unsigned long count;
-    if (size < 2 * sizeof(count))
-        return;
-    memcpy(&count, note, sizeof(count));
-    if (count > (size / sizeof(count) - 2) / 3)
-        return;
-    const char *name = note + (2 + 3 * count) * sizeof(count), *end = note + size;
-    for (unsigned long i = 0; i < count && memchr(name, '\0', (size_t)(end - name)) != NULL; i++) {
-        add_new(m, name);
-        name += strlen(name) + 1;
-    }
-}
-
-static void add_notes(struct modules *m, Elf_Data *notes) {
-    GElf_Nhdr note;
-    size_t name, body, at = 0, next;
-    while (notes != NULL && (next = gelf_getnote(notes, at, &note, &name, &body)) > 0) {
-        if (note.n_type == NT_FILE)
-            add_files(m, (const char *)notes->d_buf + body, note.n_descsz);
-        at = next;
-    }
-}
-
-static void add_core(struct modules *m, Elf *core) {
-    GElf_Phdr segment;
-    size_t count;
-    if (elf_getphdrnum(core, &count) != 0)
-        return;
-    for (size_t i = 0; i < count; i++)
-        if (gelf_getphdr(core, (int)i, &segment) != NULL && segment.p_type == PT_NOTE)
-            add_notes(m, elf_getdata_rawchunk(core, (int64_t)segment.p_offset, segment.p_filesz,
-                                              segment.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR));
+static void add_file(void *modules, const char *path) {
+    add_new(modules, path);
 }
 
 struct modules *modules_of_core(const char *path) {
     struct modules *m = calloc(1, sizeof(*m));
-    int file = m != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    Elf *core = NULL;
-    if (file >= 0 && elf_version(EV_CURRENT) != EV_NONE)
-        core = elf_begin(file, ELF_C_READ_MMAP, NULL);
-    if (core != NULL)
-        add_core(m, core);
-    elf_end(core);
-    if (file >= 0)
-        close(file);
+    if (m != NULL)
+        core_files(path, add_file, m);
     return m;
 }
 

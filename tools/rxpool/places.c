@@ -1,4 +1,4 @@
-/* What libdw knows of a place in code: see places.h. */
+/* What libdw knows of a place in code: see places.h. In the library that elf_late.c loads. */
 #define _GNU_SOURCE
 #include "places.h"
 
@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/base.h"
 
 /* --- files ------------------------------------------------------------------------------------- */
 
@@ -187,7 +189,7 @@ static bool put_place(FILE *out, Dwfl_Module *module, Dwarf_Addr address) {
     return put_symbol(out, module, address, line);
 }
 
-char *place_name(const char *path, uint64_t offset) {
+RXP_EXPORT char *place_name(const char *path, uint64_t offset) {
     const struct file *f = file_of(path);
     char *text = NULL;
     size_t length;

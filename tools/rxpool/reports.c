@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -57,10 +56,10 @@ static void remove_files(void) {
     rmdir(reports.folder);
 }
 
-/* In a process of its own, of no terminal and nobody's child. */
+/* In a process of its own, of no terminal: it ends with this one, or a moment later. */
 static void wait_and_remove(int end) {
     char nothing;
-    if (fork() != 0 || setsid() < 0)
+    if (setsid() < 0)
         _exit(0);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd <= 2 && null >= 0; fd++)
@@ -74,16 +73,13 @@ static void wait_and_remove(int end) {
 
 /* A process that is killed has no time to remove its files. */
 static void have_them_removed(void) {
-    int ends[2], status;
+    int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return;
     reports.held = ends[1];
-    pid_t child = fork();
-    if (child == 0)
+    if (fork() == 0)
         wait_and_remove(ends[0]);
     close(ends[0]);
-    if (child > 0)
-        waitpid(child, &status, 0);
 }
 
 bool reports_open(void) {

@@ -171,23 +171,13 @@ static void complain(const char *line) {
     tool_message("run: %s", line);
 }
 
-/* Beside an installed command, whatever this system calls the folder, or beside a built one. */
-static void library_beside(struct run *run) {
-    static const char *const folders[] = {"lib", RXPOOL_TOOL_LIBDIR};
-
-    for (size_t i = 0; i < RXP_COUNT(folders); i++)
-        if (beside_program(folders[i], LIBRARY, run->library, sizeof(run->library)))
-            return;
-    run->library[0] = '\0';
-}
-
 static bool find_library(struct run *run) {
     const char *folder = getenv("RXPOOL_LIB_DIR");
 
     if (folder != NULL)
         snprintf(run->library, sizeof(run->library), "%s/" LIBRARY, folder);
-    else
-        library_beside(run);
+    else if (!library_beside(LIBRARY, run->library, sizeof(run->library)))
+        run->library[0] = '\0';
     if (run->library[0] != '\0' && access(run->library, R_OK) == 0 && !strpbrk(run->library, " :"))
         return true;
     tool_message("run: %s is not in %s, or blanks or colons are in its path; RXPOOL_LIB_DIR names "

@@ -62,6 +62,8 @@ bool write_json(FILE *out, const struct rxpool_stats *stats, const struct module
  * false when not there.
  */
 bool beside_program(const char *folder, const char *name, char *path, size_t capacity);
+/* The same of a library: beside an installed command, whatever this system calls the folder, or beside a built one. */
+bool library_beside(const char *name, char *path, size_t capacity);
 
 /*
  * Whether `command` (found as a shell finds it) can run on the pool: TOOL_OK, else one line was

@@ -1,6 +1,6 @@
 /*
  * Comes first in the cases of tests/misuse when they are compiled into a driver (a forced include): the
- * IRQL is the hooks', and each program's main is a function of its own, CASE.
+ * IRQL is the hooks'.
  */
 #ifndef RXPOOL_TESTS_KERNEL_CASE_H
 #define RXPOOL_TESTS_KERNEL_CASE_H
@@ -18,8 +18,5 @@
     (*(old_irql) = HookRaiseIrql(DISPATCH_LEVEL), (void)(lock))
 #define KeReleaseSpinLock(lock, old_irql) (HookLowerIrql(old_irql), (void)(lock))
 #endif
-
-#define main CASE
-int CASE(void);
 
 #endif

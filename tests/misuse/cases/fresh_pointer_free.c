@@ -1,12 +1,12 @@
 #include <ntifs.h>
 #include <ntrxdef.h>
 
-struct holder {
+struct owner {
     void *name;
 };
 
 int main(void) {
-    struct holder *p = RxAllocatePoolWithTag(PagedPool, sizeof *p, 'tseT');
+    struct owner *p = RxAllocatePoolWithTag(PagedPool, sizeof *p, 'tseT');
     if (!MISUSE)
         p->name = RxAllocatePoolWithTag(PagedPool, 100, 'tseT');
     RxFreePool(p->name);

@@ -1,10 +1,10 @@
 /* options: checked=1 */
 #include <stdlib.h>
 
-static int *kept;
+static int *never_freed;
 
 int main(void) {
-    kept = calloc(10, sizeof(int));
-    kept[MISUSE ? 10 : 9] = 7;
+    never_freed = calloc(10, sizeof(int));
+    never_freed[MISUSE ? 10 : 9] = 7;
     return 0;
 }

@@ -1,10 +1,10 @@
 #include <ntifs.h>
 #include <ntrxdef.h>
 
-static char memory[1024] __attribute__((aligned(16)));
+static char twice[1024] __attribute__((aligned(16)));
 
 int main(void) {
-    void *p = RxSignMemoryBlock(memory, sizeof memory, NonPagedPool, 'ngiS');
+    void *p = RxSignMemoryBlock(twice, sizeof twice, NonPagedPool, 'ngiS');
     RxUnsignMemoryBlock(p);
     if (MISUSE)
         RxUnsignMemoryBlock(p);

@@ -1,20 +1,33 @@
 #!/bin/sh
 # real-programs.sh LIBRARY small|full [PROGRAM ...]
+# real-programs.sh --plain FOLDER small|full [PROGRAM ...]
 #
 # Runs real programs under the drop-in LIBRARY and without it, and compares what they made, to the
 # byte. RXPOOL_OPTIONS is handed on. Prints a line for each program, skips with the reason; status 1
-# when one differs.
+# when one differs. What they made without it is kept by --plain, for runs in whose environment
+# RXPOOL_PLAIN names the folder.
 # shellcheck disable=SC2317 # the functions of a program are called by its name
 set -u
 programs="python sqlite git gcc perl lua redis"
 usage() {
-    echo "usage: real-programs.sh LIBRARY small|full [PROGRAM ...]   PROGRAM: $programs" >&2
+    echo "usage: real-programs.sh LIBRARY|--plain FOLDER small|full [PROGRAM ...]   PROGRAM: $programs" >&2
     exit 2
 }
 
-if [ $# -lt 2 ] || [ ! -f "$1" ]; then usage; fi
-library=$(realpath "$1") size=$2
-shift 2
+sides="plain drop" keep=
+if [ "${1-}" = --plain ] && [ $# -gt 2 ]; then
+    sides=plain keep=$2
+    rm -rf "$keep"
+    mkdir -p "$keep" || exit 1
+    shift 2
+elif [ $# -gt 1 ] && [ -f "$1" ]; then
+    library=$(realpath "$1")
+    shift
+else
+    usage
+fi
+size=$1
+shift
 case $size in small | full) ;; *) usage ;; esac
 [ $# -gt 0 ] && programs="$*"
 
@@ -125,12 +138,14 @@ git_run() {
 gcc_need() { command -v gcc >/dev/null || echo "no gcc"; }
 gcc_run() {
     # One copy for both sides: somebody may be working on the sources.
+    [ ! -d "${RXPOOL_PLAIN:-}/engine" ] || [ -d "$work/engine" ] || cp -r "$RXPOOL_PLAIN/engine" "$work"
     [ -d "$work/engine" ] || { mkdir "$work/engine" && cp -r "$source" "$include" "$work/engine"; }
     sources=$work/engine/src headers=$work/engine/include
     for layer in $(pick "base" "base plat ex check stats malloc"); do
         for file in "$sources/$layer"/*.c; do
             case $file in *winuser.c | *ntkernel.c) continue ;; esac
-            under "$1" gcc -O2 -g -ffile-prefix-map="$PWD=." -std=gnu11 -D_GNU_SOURCE -I"$sources" \
+            under "$1" gcc -O2 -g -ffile-prefix-map="$work=.." -ffile-prefix-map="$PWD=." \
+                -std=gnu11 -D_GNU_SOURCE -I"$sources" \
                 -I"$headers/rxpool/nt" -I"$headers/rxpool" -I"$headers" -Wno-multichar \
                 -c "$file" -o "$layer-${file##*/}.o" || return 1
         done
@@ -233,10 +248,15 @@ for name in $programs; do
     fi
     "${name}_need" # again, outside the substitution, for the variables that it sets
     times=
-    for side in plain drop; do
+    for side in $sides; do
+        if [ "$side" = plain ] && [ -d "${RXPOOL_PLAIN:-}/$name" ]; then
+            mkdir "$work/$name"
+            cp -a "$RXPOOL_PLAIN/$name" "$work/$name/plain"
+            continue
+        fi
         mkdir -p "$work/$name/$side"
         begun=$(now_ms)
-        (cd "$work/$name/$side" && "${name}_run" $side) 2>"$work/$name.$side.stderr"
+        (cd "$work/$name/$side" && "${name}_run" "$side") 2>"$work/$name.$side.stderr"
         status=$?
         times="$times $(($(now_ms) - begun)) ms $side"
         [ "$status" -eq 0 ] || break
@@ -245,6 +265,9 @@ for name in $programs; do
         echo "FAILED   $name: status $status ($side)"
         head -n 20 "$work/$name.$side.stderr"
         failed=1
+    elif [ -n "$keep" ]; then
+        echo "kept     $name:$times"
+        mv "$work/$name/plain" "$keep/$name"
     elif ! diff -r "$work/$name/plain" "$work/$name/drop" >"$work/$name.diff"; then
         echo "DIFFERS  $name"
         head -n 20 "$work/$name.diff"
@@ -254,4 +277,5 @@ for name in $programs; do
     fi
     rm -rf "${work:?}/$name"
 done
+[ -z "$keep" ] || [ ! -d "$work/engine" ] || mv "$work/engine" "$keep"
 exit $failed

@@ -8,7 +8,8 @@
 
 #include "ex/engine.h"
 
-#define BLOCKS 600u
+#define BLOCKS 800u       /* so many that every table of ours has grown */
+#define BLOCKS_AGAIN 140u /* when what there is to be made is made, and blocks go round */
 
 static void *block[BLOCKS];
 
@@ -17,8 +18,10 @@ static size_t size_of(unsigned i) {
     return sizes[i % 7];
 }
 
+static unsigned blocks;
+
 static void allocate_all(void) {
-    for (unsigned i = 0; i < BLOCKS; i++) {
+    for (unsigned i = 0; i < blocks; i++) {
         POOL_TYPE type = i % 2 ? PagedPool : NonPagedPoolNx;
         block[i] =
             refuse_touch(RxAllocatePoolWithTag(type, size_of(i), 'aaaT' + i % 40), size_of(i));
@@ -26,7 +29,7 @@ static void allocate_all(void) {
 }
 
 static void *free_odd(void *argument) {
-    for (unsigned i = 1; i < BLOCKS; i += 2) {
+    for (unsigned i = 1; i < blocks; i += 2) {
         void *more = RxAllocatePoolWithTag(PagedPool, 64, 'eroM');
         if (block[i] != NULL)
             RxFreePool(block[i]);
@@ -37,7 +40,7 @@ static void *free_odd(void *argument) {
 }
 
 static void free_even(void) {
-    for (unsigned i = 0; i < BLOCKS; i += 2)
+    for (unsigned i = 0; i < blocks; i += 2)
         if (block[i] != NULL)
             RxFreePool(block[i]);
 }
@@ -46,6 +49,7 @@ const char *refuse_work(void) {
     pthread_t thread;
 
     for (unsigned round = 0; round < 3; round++) {
+        blocks = round == 0 ? BLOCKS : BLOCKS_AGAIN;
         allocate_all();
         if (pthread_create(&thread, NULL, free_odd, NULL) != 0)
             return "a thread";

@@ -2,7 +2,7 @@
 #include <sys/mman.h>
 
 int main(void) {
-    char *volatile map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    ExFreePool(MISUSE ? map + 32 : ExAllocatePoolWithTag(PagedPool, 100, 'tseT'));
+    char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ExFreePool(p != MAP_FAILED && MISUSE ? p + 32 : ExAllocatePoolWithTag(PagedPool, 100, 'tseT'));
     return 0;
 }

@@ -23,7 +23,7 @@
 #define IDLE_SHARE 8u  /* of what lives, in an emptied pool */
 #define SPARE_SHARE 4u /* of what lived lately, above it */
 /* Of what lives, a huge page: the rest of one that is not used is memory for nothing. */
-#define HUGE_SHARE 16u
+#define HUGE_SHARE 4u
 /* How long idle memory that is too much waits, ms: what a loop takes again at once is not worth giving back. */
 #define GRACE 30u
 /* Where less than this share of what lived lately is left, the pool counts as emptied. */

@@ -54,7 +54,7 @@ static uint32_t account_make(uint64_t key) {
         return (key >> 32) & ACCOUNT_DENSE ? ACCOUNT_OVERFLOW_DENSE : ACCOUNT_OVERFLOW;
     struct account *a = &table.accounts[id];
     a->key = key;
-    a->tag = (uint32_t)key;
+    a->tag = engine_first.tags[id] = (uint32_t)key;
     a->type = (uint32_t)(key >> 32) & 0xFF;
     a->site = (uint32_t)(key >> 40);
     a->hash_next = STATE_LOAD(&table.buckets[bucket_of(key)]);

@@ -104,7 +104,7 @@ RXP_INLINE bool cold_free(struct slab *slab, uint32_t owner, void *block, uint32
     uint32_t account = STATE_LOAD(side);
     if (RXP_UNLIKELY(account == 0))
         return false;
-    if (RXP_UNLIKELY(tag != 0 && tag != engine_first.accounts[account].tag))
+    if (RXP_UNLIKELY(tag != 0 && tag != engine_first.tags[account]))
         return false;
     STATE_STORE(side, 0);
     /* Counted before it can be allocated again: a reader finds no free of a block without its allocation. */

@@ -214,7 +214,8 @@ bool range_init(void) {
         engine_first.slab_area = ranges[0].area;
         engine_first.slabs = range_slabs(&ranges[0]);
         engine_first.accounts = (const struct account *)ranges[0].root->accounts;
-        return true;
+        engine_first.tags = meta_alloc(ranges[0].root->account_capacity * sizeof(uint32_t));
+        return engine_first.tags != NULL;
     }
     return false;
 }

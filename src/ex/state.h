@@ -33,6 +33,7 @@ struct engine_fast {
     struct slab *slabs;
     _Atomic size_t size; /* bytes from slab_area; grows only, before a block beyond is handed out */
     const struct account *accounts;
+    uint32_t *tags; /* of accounts, side by side: a free that names its tag reads no more of them */
 };
 
 extern struct engine_fast engine_first;

@@ -94,6 +94,26 @@ RXP_NORETURN RXP_COLD void rxp_broken(const char *expression, const char *file, 
                           memory_order_release)
 #endif
 
+/* The same, and what the addition says of itself: whether it carried out of the word, or left its highest bit set. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_THREAD__)
+#define RXP_COUNTER_ADD_ASKING(counter, n, condition)                                              \
+    ({                                                                                             \
+        bool is;                                                                                   \
+        __asm__ volatile("addq %2, %0"                                                             \
+                         : "+m"(*(uint64_t *)(counter)), "=@cc" condition(is)                      \
+                         : "er"((uint64_t)(n))                                                     \
+                         : "memory");                                                              \
+        is;                                                                                        \
+    })
+#define RXP_COUNTER_ADD_CARRIES(counter, n) RXP_COUNTER_ADD_ASKING(counter, n, "c")
+#define RXP_COUNTER_ADD_NEGATIVE(counter, n) RXP_COUNTER_ADD_ASKING(counter, n, "s")
+#else
+#define RXP_COUNTER_ADD_CARRIES(counter, n)                                                        \
+    (RXP_COUNTER_ADD(counter, n), atomic_load_explicit((counter), memory_order_relaxed) < (n))
+#define RXP_COUNTER_ADD_NEGATIVE(counter, n)                                                       \
+    (RXP_COUNTER_ADD(counter, n), atomic_load_explicit((counter), memory_order_relaxed) >> 63 != 0)
+#endif
+
 /* Rounds up to a power of two; the caller sees to it that the sum does not wrap. */
 RXP_INLINE uintptr_t rxp_round_up(uintptr_t value, uintptr_t power_of_two) {
     return (value + power_of_two - 1) & ~(power_of_two - 1);

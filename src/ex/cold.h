@@ -3,11 +3,12 @@
  *
  *   allocate: 46 instructions with those of the fast path that missed: who stands in the table entry, the bin of the
  *             class, the block; the block's account into the side array, and one addition to the account's flow
- *   free:     51: the compare with the owner of mixed slabs, the block-start test, the side array's entry, the flow
+ *   free:     40: the compare with the owner of mixed slabs; the side array's entry, which tells a live block from what
+ *             is none and whose it is; the flow
  *   a remote free: 96, the compare and swap among them
  *
  * tests/engine/count.py holds these, too. What a working set larger than the caches pays for is loads: allocate has 15 of
- * them and free 17 (10 and 12 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).
+ * them and free 16 (10 and 12 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).
  *
  * As on the fast paths there is no lock, no locked instruction and no line that another thread
  * writes, and what is unusual fails a compare: under strict=1, where a repeated free must be told
@@ -18,38 +19,35 @@
 
 #include "ex/slab.h"
 
-/* True when the account is to be looked at. Released: whoever learns of the block finds it counted. */
-RXP_INLINE bool flow_count_in(struct flow *flow, uint32_t bytes) {
-    uint64_t in = STATE_LOAD(&flow->in) + FLOW_OF(bytes);
+/* By bytes: compilers then do in one addition what heap->flows[account] takes several for. */
+RXP_INLINE struct flow *flow_at(struct heap *heap, size_t offset) {
+    return (struct flow *)((uintptr_t)heap->flows + offset);
+}
 
-    atomic_store_explicit(&flow->in, in, memory_order_release);
-    return FLOW_BLOCKS(in) % LOOK_EACH == 0;
+/* True when the account is to be looked at. Released: whoever learns of the block finds it counted. */
+RXP_INLINE bool flow_count_in(struct flow *flow, uint64_t unit) {
+    return RXP_COUNTER_ADD_CARRIES(&flow->in, unit);
 }
 
 /* True when the flow is to be carried. */
-RXP_INLINE bool flow_count_out(struct flow *flow, uint32_t bytes) {
-    uint64_t out = STATE_LOAD(&flow->out) + FLOW_OF(bytes);
-
-    atomic_store_explicit(&flow->out, out, memory_order_release);
-    return FLOW_FULL(out);
+RXP_INLINE bool flow_count_out(struct flow *flow, uint64_t unit) {
+    return RXP_COUNTER_ADD_NEGATIVE(&flow->out, FLOW_OUT(unit));
 }
 
-/* As slab_starts_block, in one load less. */
-RXP_INLINE bool cold_starts_block(const struct slab *slab, const void *address) {
-    uint32_t both = slab->mask_and_limit, within = (uint32_t)(uintptr_t)address & (uint16_t)both;
-
-    return class_starts_block(slab->reciprocal, both >> 16, within);
-}
-
-RXP_INLINE _Atomic uint16_t *side_of(const struct slab *slab, const void *block) {
+RXP_INLINE _Atomic uint32_t *side_of(const struct slab *slab, const void *block) {
     uint64_t offset = (uintptr_t)block & (SLAB_SIZE - 1);
-    return (_Atomic uint16_t *)slab->side + (offset * slab->reciprocal >> 32);
+    return (_Atomic uint32_t *)slab->side + (offset * slab->reciprocal >> 32);
+}
+
+/* Of a live block of `account`. */
+RXP_INLINE uint32_t side_entry(uint32_t account, const void *block) {
+    return account << SIDE_SHIFT | (uint16_t)(uintptr_t)block;
 }
 
 /* Looks at the account that was just given `block`, which it returns. */
 void *cold_look(void *block, uint64_t alias, uint64_t who);
 /* The free that fills an account's flow. */
-void cold_carry(struct slab *slab, void *block, uint32_t account);
+void cold_carry(struct slab *slab, void *block, uint32_t who);
 
 /*
  * A block of the mixed slab that its class's bin allocates from, for `who`. NULL: call engine_alloc_known. Where *look,
@@ -58,13 +56,13 @@ void cold_carry(struct slab *slab, void *block, uint32_t account);
 RXP_INLINE void *cold_take(uint64_t who, size_t size, enum class_layout layout, bool *look) {
     if (RXP_UNLIKELY(size > slab_block_max(layout)))
         return NULL;
-    struct slab *slab =
-        engine_thread.heap->mixed[layout].current[engine_classes.of[layout][(size + 15) >> 4]];
+    struct heap *heap = engine_thread.heap;
+    struct slab *slab = heap->mixed[layout].current[engine_classes.of[layout][(size + 15) >> 4]];
     struct free_block *block = fast_take(slab);
     if (RXP_UNLIKELY(block == NULL))
         return NULL;
-    STATE_STORE(side_of(slab, block), WHO_ACCOUNT(who));
-    *look = flow_count_in(WHO_FLOW(who), slab->block_size);
+    STATE_STORE(side_of(slab, block), (uint32_t)who | (uint16_t)(uintptr_t)block);
+    *look = flow_count_in(flow_at(heap, WHO_FLOW_OFFSET(who)), slab->flow_unit);
     return block;
 }
 
@@ -98,18 +96,20 @@ RXP_INLINE void *cold_alloc(const struct table_entry *e, uint64_t alias, size_t 
  * A block of a mixed slab of the calling thread's; `owner` is the slab's. False: call engine_free. `tag` 0 means any.
  */
 RXP_INLINE bool cold_free(struct slab *slab, uint32_t owner, void *block, uint32_t tag) {
-    if (RXP_UNLIKELY(owner != engine_thread.mixed_id || !cold_starts_block(slab, block)))
+    if (RXP_UNLIKELY(owner != engine_thread.mixed_id))
         return false;
-    _Atomic uint16_t *side = side_of(slab, block);
-    uint32_t account = STATE_LOAD(side);
-    if (RXP_UNLIKELY(account == 0))
+    _Atomic uint32_t *side = side_of(slab, block);
+    uint32_t entry = STATE_LOAD(side);
+    if (RXP_UNLIKELY((uint16_t)entry != (uint16_t)(uintptr_t)block))
         return false;
-    if (RXP_UNLIKELY(tag != 0 && tag != engine_first.tags[account]))
+    if (RXP_UNLIKELY(tag != 0 && tag != engine_first.tags[WHO_ACCOUNT(entry)]))
         return false;
-    STATE_STORE(side, 0);
+    STATE_STORE(side, SIDE_FREE);
     /* Counted before it can be allocated again: a reader finds no free of a block without its allocation. */
-    if (RXP_UNLIKELY(flow_count_out(&engine_thread.heap->flows[account], slab->block_size)))
-        cold_carry(slab, block, account);
+    if (RXP_UNLIKELY(flow_count_out(
+            flow_at(engine_thread.heap, (size_t)WHO_ACCOUNT(entry) * sizeof(struct flow)),
+            slab->flow_unit)))
+        cold_carry(slab, block, entry);
     else
         fast_give(slab, block);
     return true;

@@ -147,8 +147,8 @@ void *cold_look(void *block, uint64_t alias, uint64_t who) {
     return block;
 }
 
-void cold_carry(struct slab *slab, void *block, uint32_t account) {
-    flow_carry(engine_thread.heap, account);
+void cold_carry(struct slab *slab, void *block, uint32_t who) {
+    flow_carry(engine_thread.heap, WHO_ACCOUNT(who));
     fast_give(slab, block);
 }
 

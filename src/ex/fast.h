@@ -43,9 +43,11 @@ struct binset {
  */
 #define TABLE_EMPTY ((uint64_t)1 << 63)
 #define NEIGHBOUR(offset) ((offset) ^ sizeof(struct table_entry))
-#define WHO(flow, account) ((uint64_t)(uintptr_t)(flow) << 16 | (account))
-#define WHO_ACCOUNT(who) ((uint16_t)(who))
-#define WHO_FLOW(who) ((struct flow *)(uintptr_t)((who) >> 16))
+/* An account, in the place that it has in side arrays. */
+#define WHO(account) ((uint64_t)(account) << SIDE_SHIFT)
+#define WHO_ACCOUNT(who) ((uint32_t)((who) >> SIDE_SHIFT))
+/* Of its flow in heap.flows: the shift of WHO less that of a flow's 16 bytes. */
+#define WHO_FLOW_OFFSET(who) ((who) >> (SIDE_SHIFT - 4))
 
 struct table_entry {
     _Atomic uint64_t alias;

@@ -59,7 +59,7 @@ static void set_start(struct heap *heap, struct binset *set, uint32_t account,
 
 static uint64_t heap_who(struct heap *heap, uint32_t account) {
     heap_show_counters(heap, account);
-    return WHO(&heap->flows[account], account);
+    return WHO(account);
 }
 
 static struct binset *set_new(struct heap *heap, uint32_t account, enum class_layout layout) {
@@ -290,7 +290,7 @@ void count_resize(struct heap *heap, uint32_t account, uint64_t old_bytes, uint6
 
 bool flow_in(struct heap *heap, uint32_t account, uint32_t bytes) {
     heap_show_counters(heap, account);
-    return flow_count_in(&heap->flows[account], bytes);
+    return flow_count_in(&heap->flows[account], FLOW_OF(bytes));
 }
 
 void flow_out(struct heap *heap, uint32_t account, uint32_t bytes) {
@@ -299,14 +299,14 @@ void flow_out(struct heap *heap, uint32_t account, uint32_t bytes) {
         return;
     }
     heap_show_counters(heap, account);
-    if (flow_count_out(&heap->flows[account], bytes))
+    if (flow_count_out(&heap->flows[account], FLOW_OF(bytes)))
         flow_carry(heap, account);
 }
 
 RXP_COLD void flow_carry(struct heap *heap, uint32_t account) {
     struct counters *c = heap_counters(heap, account);
     struct flow *flow = &heap->flows[account];
-    uint64_t in = STATE_LOAD(&flow->in), out = STATE_LOAD(&flow->out);
+    uint64_t in = FLOW_OUT(STATE_LOAD(&flow->in)), out = STATE_LOAD(&flow->out);
 
     /* An exchange, so that nothing written behind it is seen before it. */
     atomic_exchange(&heap->public.carrying, account);
@@ -356,7 +356,7 @@ static enum class_layout layout_of(uint32_t account) {
 void heap_look(struct heap *heap, uint64_t alias, uint32_t account) {
     struct binset *set = heap_set(heap, account);
 
-    if (FLOW_FULL(STATE_LOAD(&heap->flows[account].in)))
+    if (FLOW_FULL(FLOW_OUT(STATE_LOAD(&heap->flows[account].in))))
         flow_carry(heap, account);
     if (options_get()->strict == OPTIONS_STRICT_ALL)
         return;

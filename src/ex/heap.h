@@ -8,7 +8,6 @@
 #include "ex/fast.h"
 
 #define HEAT_ENTRIES 2048u
-#define LOOK_EACH 16u
 #define CHUNK_ACCOUNTS 256u
 #define SET_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)
 #define TABLE_LEAST 256u

@@ -20,7 +20,7 @@
 #include "base/base.h"
 
 #define LAYOUT_MAGIC "rxpool range v1\n" /* 16 bytes, no terminator */
-#define LAYOUT_VERSION 3u
+#define LAYOUT_VERSION 4u
 
 #define POOL_PAGE_SHIFT 12
 #define POOL_PAGE_SIZE ((size_t)1 << POOL_PAGE_SHIFT)
@@ -83,18 +83,29 @@ struct counters {
 
 /*
  * What an account's blocks on mixed slabs have done in one heap since their flow was last carried into the account's
- * counters. One addition counts a block and its bytes: bytes / 16 << 24 | blocks. A word is carried by its 2^23rd block
- * at the latest, when blocks of up to 64 KiB have not filled its upper part by far.
+ * counters. One addition counts a block and its bytes:
+ *   in    | blocks again: 5 bits | blocks: 23 | bytes / 16: 36 |
+ *   out                          | blocks: 23 | bytes / 16: 36 | 0: 5 |
+ * The addition's own flags tell what is due: each 32nd block in carries out of the word, the 2^22nd block out sets its
+ * sign. From its 2^22nd block on a flow is carried, `in` at the next look; blocks of up to 64 KiB have filled neither by then.
  */
 struct flow {
     _Atomic uint64_t in, out;
 };
 
-#define FLOW_SHIFT 24
-#define FLOW_OF(bytes) (((uint64_t)(bytes) << (FLOW_SHIFT - 4)) + 1)
-#define FLOW_BLOCKS(word) ((word) & (((uint64_t)1 << FLOW_SHIFT) - 1))
-#define FLOW_BYTES(word) ((word) >> FLOW_SHIFT << 4)
-#define FLOW_FULL(word) (((word) >> (FLOW_SHIFT - 1) & 1) != 0)
+#define LOOK_SHIFT 5
+#define LOOK_EACH (1u << LOOK_SHIFT)
+#define FLOW_SHIFT 36
+/* What a block adds to `in`; to `out` FLOW_OUT of it. */
+#define FLOW_OF(bytes)                                                                             \
+    ((uint64_t)1 << (64 - LOOK_SHIFT) | (uint64_t)1 << FLOW_SHIFT | (uint64_t)(bytes) >> 4)
+#define FLOW_OUT(in) ((in) << LOOK_SHIFT)
+/* Of `out`, or FLOW_OUT(in). */
+#define FLOW_BLOCKS(out) ((out) >> (FLOW_SHIFT + LOOK_SHIFT))
+#define FLOW_BYTES(out) (((out) >> LOOK_SHIFT & (((uint64_t)1 << FLOW_SHIFT) - 1)) << 4)
+#define FLOW_FULL(out) ((out) >> 63 != 0)
+#define FLOW_MOST                                                                                  \
+    ((uint64_t)1 << (63 - LOOK_SHIFT - FLOW_SHIFT)) /* blocks that a flow is carried with */
 
 /*
  * An account: (tag, type bits, site). Never freed. Figures:
@@ -172,18 +183,20 @@ struct slab {
     void *free;              /* free blocks, linked through their first word */
     _Atomic uint64_t allocs; /* ever, since taken into service */
     _Atomic uint64_t frees;  /* by the owner; others count in `remote` */
-    uint64_t until_look;     /* frees by the owner until it looks up: empty, or no longer full */
     union {
-        uint64_t
-            side; /* mixed: address of uint16_t[SIDE_ENTRIES], the account of each live block, 0 = free */
+        uint64_t side; /* mixed: address of uint32_t[SIDE_ENTRIES] */
         uint64_t
             span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
         uint64_t area;       /* special: address of its struct special_area */
         uint64_t idle_since; /* free run: when it became idle, ms */
     };
+    union {
+        uint32_t tag;       /* of the account */
+        uint64_t flow_unit; /* mixed: FLOW_OF(block_size) */
+    };
+    uint32_t until_look;    /* frees by the owner until it looks up: empty, or no longer full */
     uint32_t reciprocal;    /* ceil(2^32 / block_size) */
     _Atomic uint32_t owner; /* heap id; with OWNER_SLOW set it never equals a thread's id */
-    uint32_t tag;           /* of the account; 0 for a mixed slab */
     union {
         struct {
             uint16_t unit_mask; /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
@@ -217,8 +230,12 @@ struct slab {
 
 /*
  * A mixed slab's block at `offset` has entry offset * reciprocal / 2^32 = floor(offset / block_size): one of its own,
- * although what pages leave over behind their last blocks makes a few numbers that no block has.
+ * although what pages leave over behind their last blocks makes a few numbers that no block has. A live block's entry is
+ * account << 16 | offset, so that one compare tells that an address is the start of a block and that this lives. Of a free one
+ * it is SIDE_FREE, which is no block's offset, or 0 but for the first entry, whose offset is 0.
  */
+#define SIDE_SHIFT 16
+#define SIDE_FREE 1u
 #define SIDE_ENTRIES(block_size) (SLAB_SIZE / (block_size) + 1)
 
 #define OWNER_SLOW 0x80000000u
@@ -252,6 +269,8 @@ _Static_assert(offsetof(struct slab, remote) == 64, "remote frees have a line of
 _Static_assert(sizeof(struct account) == 128, "");
 _Static_assert(sizeof(struct counters) == 32, "");
 _Static_assert(sizeof(struct flow) == 16, "");
+_Static_assert((FLOW_MOST + LOOK_EACH) * (SLAB_SIZE / 16) < (uint64_t)1 << FLOW_SHIFT,
+               "a flow is carried before its bytes reach its blocks");
 _Static_assert(sizeof(struct site) == 16, "");
 _Static_assert(sizeof(struct root) <= ROOT_SIZE, "");
 

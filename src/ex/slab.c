@@ -36,7 +36,7 @@
 #define IDLE_PAGES_EACH 2u
 /* Where less than this share of a heap's slabs holds a block, it counts as emptied. */
 #define EMPTIED_SHARE 4u
-#define LOOK_NEVER UINT64_MAX
+#define LOOK_NEVER UINT32_MAX
 /* Slabs that tell how much of a heap is free. */
 #define ROOM_LOOKS 64u
 
@@ -162,7 +162,7 @@ static void bin_unlink(struct heap *heap, struct binset *set, struct slab *slab)
 }
 
 /* Frees until the owner of a current slab with so many live blocks looks again. */
-static uint64_t look_after(struct slab *slab, uint64_t live) {
+static uint32_t look_after(struct slab *slab, uint32_t live) {
     if (live >= LOOK_FEW) {
         slab->looks = 0;
         return live;
@@ -175,7 +175,7 @@ static uint64_t look_after(struct slab *slab, uint64_t live) {
 
 static void bin_set_current(struct binset *set, struct slab *slab) {
     slab->flags |= SLAB_CURRENT;
-    slab->until_look = look_after(slab, slab_live(slab));
+    slab->until_look = look_after(slab, (uint32_t)slab_live(slab));
     set->current[slab->size_class] = slab;
 }
 
@@ -217,9 +217,12 @@ static void *side_take(enum class_layout layout, unsigned class) {
         side_spares[layout][class] = side->next;
     engine_unlock(LOCK_ACCOUNTS);
     if (side == NULL)
-        return meta_alloc(SIDE_ENTRIES(engine_classes.info[layout][class].block_size) *
-                          sizeof(uint16_t));
-    side->next = NULL; /* the rest is zero: every block was free when it retired */
+        side = meta_alloc(SIDE_ENTRIES(engine_classes.info[layout][class].block_size) *
+                          sizeof(uint32_t));
+    if (side == NULL)
+        return NULL;
+    side->next = NULL; /* the rest says so already: every block was free when it retired */
+    *(uint32_t *)side = SIDE_FREE;
     return side;
 }
 
@@ -232,7 +235,8 @@ static void side_give(enum class_layout layout, unsigned class, void *memory) {
 }
 
 uint32_t slab_side_account(const struct slab *slab, const void *block) {
-    return STATE_LOAD(side_of(slab, block));
+    uint32_t entry = STATE_LOAD(side_of(slab, block));
+    return (uint16_t)entry == (uint16_t)(uintptr_t)block ? entry >> SIDE_SHIFT : 0;
 }
 
 /*
@@ -241,13 +245,13 @@ uint32_t slab_side_account(const struct slab *slab, const void *block) {
  * instant are told apart too.
  */
 bool slab_side_clear(struct slab *slab, const void *block, uint32_t account, bool owned) {
-    uint16_t seen = (uint16_t)account;
+    uint32_t seen = side_entry(account, block);
 
     if (owned && options_get()->strict != OPTIONS_STRICT_ALL) {
-        STATE_STORE(side_of(slab, block), 0);
+        STATE_STORE(side_of(slab, block), SIDE_FREE);
         return true;
     }
-    return atomic_compare_exchange_strong_explicit(side_of(slab, block), &seen, 0,
+    return atomic_compare_exchange_strong_explicit(side_of(slab, block), &seen, SIDE_FREE,
                                                    memory_order_relaxed, memory_order_relaxed);
 }
 
@@ -282,7 +286,10 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->unit_mask = c->unit_mask;
     slab->limit = c->limit;
     slab->block_size = c->block_size;
-    slab->tag = mixed ? 0 : account_at(set->account)->tag;
+    if (mixed)
+        slab->flow_unit = FLOW_OF(c->block_size);
+    else
+        slab->tag = account_at(set->account)->tag;
     STATE_STORE(&slab->account, (uint16_t)set->account);
     slab->size_class = (uint8_t) class;
     slab->layout = (uint8_t)set->layout;
@@ -443,8 +450,8 @@ static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
         bin_link(set, slab, true);
     if (slab->flags & SLAB_CURRENT)
-        live = look_after(slab, live);
-    slab->until_look = live == 0 ? LOOK_EVERY : live;
+        live = look_after(slab, (uint32_t)live);
+    slab->until_look = live == 0 ? LOOK_EVERY : (uint32_t)live;
 }
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
@@ -455,7 +462,7 @@ static RXP_NOINLINE bool slab_put_back(struct heap *heap, struct binset *set, st
 
     bin_clear_current(heap, set, slab);
     bin_link(set, slab, false);
-    slab->until_look = live == 0 ? LOOK_EVERY : live;
+    slab->until_look = live == 0 ? LOOK_EVERY : (uint32_t)live;
     return true;
 }
 
@@ -526,7 +533,7 @@ void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum 
         block = fast_take(set->current[class]);
     }
     struct slab *slab = set->current[class];
-    STATE_STORE(side_of(slab, block), (uint16_t)account);
+    STATE_STORE(side_of(slab, block), side_entry(account, block));
     if (flow_in(heap, account, slab->block_size))
         heap_look(heap, alias, account);
     return block;
@@ -724,7 +731,7 @@ static unsigned chain_length(const struct slab *slab, const struct free_block *b
 static unsigned side_count(const struct slab *slab) {
     unsigned n = 0;
     for (unsigned i = 0; i < SIDE_ENTRIES(slab->block_size); i++)
-        n += ((const uint16_t *)slab->side)[i] != 0;
+        n += ((const uint32_t *)slab->side)[i] >> SIDE_SHIFT != 0;
     return n;
 }
 

@@ -50,7 +50,7 @@ static void total_slabs(const struct root *root, struct engine_totals *out) {
 }
 
 static void total_flow(const struct flow *f, struct engine_totals *out) {
-    uint64_t in = STATE_LOAD(&f->in), gone = STATE_LOAD(&f->out);
+    uint64_t in = FLOW_OUT(STATE_LOAD(&f->in)), gone = STATE_LOAD(&f->out);
 
     out->live_blocks += FLOW_BLOCKS(in) - FLOW_BLOCKS(gone);
     out->live_bytes += FLOW_BYTES(in) - FLOW_BYTES(gone);

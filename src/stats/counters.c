@@ -41,8 +41,8 @@ static void flows_add(struct rxpool_stats *s, enum pass_kind kind, const struct 
             t->frees += FLOW_BLOCKS(f->out);
             t->bytes_out += FLOW_BYTES(f->out);
         } else {
-            t->allocs += FLOW_BLOCKS(f->in);
-            t->bytes_in += FLOW_BYTES(f->in);
+            t->allocs += FLOW_BLOCKS(FLOW_OUT(f->in));
+            t->bytes_in += FLOW_BYTES(FLOW_OUT(f->in));
         }
     }
 }

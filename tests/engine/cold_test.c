@@ -60,7 +60,7 @@ static struct rxpool_stats_row row_of(uint32_t tag) {
 
 /* As if the account had done almost as much as one flow holds. */
 static void a_full_flow_is_carried(void **state) {
-    const uint64_t done = ((uint64_t)1 << 23) - 30;
+    const uint64_t done = FLOW_MOST - 30;
     struct engine_totals before, after;
     void *block[64];
     (void)state;
@@ -75,7 +75,7 @@ static void a_full_flow_is_carried(void **state) {
     flow_carry(heap, account);
     assert_int_equal(heap->public.carries, carries + 1);
     heap->flows[account].in += done * FLOW_OF(64);
-    heap->flows[account].out += done * FLOW_OF(64);
+    heap->flows[account].out += done * FLOW_OUT(FLOW_OF(64));
 
     engine_totals(&before);
     for (unsigned round = 0; round < 4; round++)
@@ -98,10 +98,52 @@ static void a_full_flow_is_carried(void **state) {
     pool_walk();
 }
 
+#define SOME 300u
+
+/* Takes blocks of one tag among many and frees every other one: the quick path frees what then lives, and nothing else. */
+static void only_live_blocks_are_freed_quickly(size_t size) {
+    static bool live[SLAB_SIZE / 8];
+    void *block[SOME];
+    struct slab *slab = NULL;
+
+    for (unsigned i = 0; i < SOME; i++) {
+        block[i] = pool_alloc_by_all_paths(test_key(6000 + i % 100), size);
+        assert_false(on_own_slab(block[i]));
+    }
+    slab = fast_slab(block[SOME / 2]);
+    for (unsigned i = 0; i < SOME; i += 2)
+        assert_int_equal(pool_free_by_all_paths(block[i], 0), ENGINE_OK);
+    char *base = (char *)((uintptr_t)block[SOME / 2] & ~(uintptr_t)(SLAB_SIZE - 1));
+    memset(live, 0, sizeof live);
+    for (unsigned i = 1; i < SOME; i += 2)
+        if (fast_slab(block[i]) == slab)
+            live[((char *)block[i] - base) / 8] = true;
+    for (unsigned i = 0; i < SLAB_SIZE / 8; i++)
+        if (!live[i] && cold_free(slab, slab->owner, base + i * 8, 0))
+            fail_msg("offset %u of a slab of %zu bytes was taken for a live block", i * 8, size);
+    for (unsigned i = 1; i < SOME; i += 2) {
+        uint32_t tag = test_tag(6000 + i % 100);
+        slab = fast_slab(block[i]);
+        assert_false(cold_free(slab, slab->owner, block[i], tag + 1));
+        assert_true(cold_free(slab, slab->owner, block[i], tag));
+        assert_false(cold_free(slab, slab->owner, block[i], tag));
+    }
+    pool_walk();
+}
+
+static void an_address_that_is_no_live_block_is_left_alone(void **state) {
+    (void)state;
+    churn(6000, 100);
+    for (size_t size = 16; size <= 4000; size += size / 2)
+        only_live_blocks_are_freed_quickly(size);
+    assert_int_equal(test_live_blocks(), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_tags_have_slabs_and_many_share),
         cmocka_unit_test(a_full_flow_is_carried),
+        cmocka_unit_test(an_address_that_is_no_live_block_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

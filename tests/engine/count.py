@@ -11,8 +11,8 @@ import sys
 STATED = [
     ("own", "ExAllocatePoolWithTag", 30, 0.5),
     ("own", "ExFreePool", 26, 0.5),
-    ("mixed", "ExAllocatePoolWithTag", 46, 22),
-    ("mixed", "ExFreePool", 51, 0.5),
+    ("mixed", "ExAllocatePoolWithTag", 46, 18),
+    ("mixed", "ExFreePool", 40, 0.5),
     ("remote", "ExFreePool", 96, 1),
 ]
 PAIRS = 256 * 2400

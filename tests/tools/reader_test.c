@@ -69,7 +69,7 @@ static void sums_slabs_folds_and_counters(void **state) {
     image.counters[0][id] = (struct counters){10, 3, 1000, 300};
     image.counters[1][id] = (struct counters){0, 2, 0, 200};
     image.shared[id] = (struct counters){4, 4, 64, 64};
-    image.flows[0][id] = (struct flow){2 * FLOW_OF(48), FLOW_OF(48)};
+    image.flows[0][id] = (struct flow){2 * FLOW_OF(48), FLOW_OUT(FLOW_OF(48))};
     image.flows[1][id] = (struct flow){FLOW_OF(32768), 0};
 
     struct rxpool_stats *stats = read_good_image();
@@ -321,11 +321,11 @@ static void *flow_run(void *unused) {
         }
         for (int i = 0; i < LOAD_BLOCKS; i++) {
             load.frees++;
-            f->out += FLOW_OF(48);
+            f->out += FLOW_OUT(FLOW_OF(48));
         }
         heap->carrying = load.account;
-        c->bytes_in += FLOW_BYTES(f->in);
-        c->allocs += FLOW_BLOCKS(f->in);
+        c->bytes_in += FLOW_BYTES(FLOW_OUT(f->in));
+        c->allocs += FLOW_BLOCKS(FLOW_OUT(f->in));
         c->frees += FLOW_BLOCKS(f->out);
         c->bytes_out += FLOW_BYTES(f->out);
         f->in = f->out = 0;

@@ -54,9 +54,7 @@ static uint32_t account_make(uint64_t key) {
         return (key >> 32) & ACCOUNT_DENSE ? ACCOUNT_OVERFLOW_DENSE : ACCOUNT_OVERFLOW;
     struct account *a = &table.accounts[id];
     a->key = key;
-    a->tag = engine_first.tags[id] = (uint32_t)key;
-    a->type = (uint32_t)(key >> 32) & 0xFF;
-    a->site = (uint32_t)(key >> 40);
+    engine_first.tags[id] = a->tag;
     a->hash_next = STATE_LOAD(&table.buckets[bucket_of(key)]);
     atomic_store_explicit(&root->account_high, id + 1, memory_order_release);
     atomic_store_explicit(&table.buckets[bucket_of(key)], (uint16_t)id, memory_order_release);

@@ -4,6 +4,7 @@
 #include "ex/cold.h"
 #include "ex/range.h"
 #include "ex/slab.h"
+#include "plat/plat.h"
 
 #define WINDOW 1024u /* looks; then all heat is halved */
 /* An account is warm with so many looks, and one in so many of all. */
@@ -126,34 +127,71 @@ static void thread_leave(void) {
 #define GROW_SHARE 8u /* so many conflicts, as a share of its places, and the table grows */
 #define WAY_MASK (WAYS * sizeof(struct table_entry) - 1)
 
-static struct table_entry *table_new(unsigned entries) {
-    struct table_entry *table = meta_alloc(entries * sizeof(*table));
-    if (table == NULL)
-        return NULL;
-    for (unsigned i = 0; i < entries; i++)
-        table[i] = engine_miss[0];
-    return table;
-}
-
 static struct table_entry *table_at(const struct table_entry *table, size_t offset) {
     return (struct table_entry *)((uintptr_t)table + offset);
 }
 
-/* Four times as many entries; what the old one knew is learnt again. */
-static void table_grow(struct heap *heap) {
-    unsigned entries = (unsigned)(heap->table_mask / sizeof(struct table_entry)) + 1;
-    struct table_entry *table = entries < TABLE_MOST ? table_new(entries * 4) : NULL;
+static unsigned table_entries(const struct heap *heap) {
+    return (unsigned)(heap->table_mask / sizeof(struct table_entry)) + 1;
+}
 
-    heap->table_conflicts = 0;
-    if (table == NULL)
-        return;
-    bool fast = engine_thread.table == heap->table;
-    engine_lock(LOCK_HEAPS); /* engine_forget_aliases reads the two together */
+/* The pages that hold nothing but entries from `first` to `end`. */
+static void table_purge(struct table_entry *table, unsigned first, unsigned end) {
+    uintptr_t from = rxp_round_up((uintptr_t)(table + first), POOL_PAGE_SIZE);
+    uintptr_t to = (uintptr_t)(table + end) & ~(uintptr_t)(POOL_PAGE_SIZE - 1);
+    if (from < to)
+        plat_purge((void *)from, to - from);
+}
+
+/* Where a heap's aliases stand from now on, none of them known; `table` has memory for `room` entries. With the heaps lock. */
+static void table_start(struct heap *heap, struct table_entry *table, unsigned entries,
+                        unsigned room) {
+    for (unsigned i = 0; i < entries; i++)
+        table[i] = engine_miss[0];
     heap->table = table;
-    heap->table_mask = (entries * 4 - 1) * sizeof(struct table_entry);
+    heap->table_mask = (entries - 1) * sizeof(struct table_entry);
+    heap->table_room = room;
+    heap->table_conflicts = 0;
+}
+
+static void table_use(struct heap *heap, struct table_entry *table, unsigned entries,
+                      unsigned room) {
+    bool fast = engine_thread.table == heap->table;
+
+    engine_lock(LOCK_HEAPS); /* engine_forget_aliases goes over the entries */
+    table_start(heap, table, entries, room);
     engine_unlock(LOCK_HEAPS);
     if (fast)
         thread_use(heap);
+}
+
+/* Four times as many entries; what the old one knew is learnt again. */
+static void table_grow(struct heap *heap) {
+    unsigned entries = table_entries(heap), room = heap->table_room;
+    struct table_entry *old = heap->table, *table = old;
+
+    heap->table_conflicts = 0;
+    if (entries >= TABLE_MOST)
+        return;
+    if (entries * 4 > room) {
+        room = entries * 4;
+        table = meta_alloc(room * sizeof(*table));
+    }
+    if (table == NULL)
+        return;
+    table_use(heap, table, entries * 4, room);
+    if (table != old)
+        table_purge(old, 0, entries);
+}
+
+/* That of a pool that was emptied: who comes back is learnt again. */
+static void table_shrink(struct heap *heap) {
+    unsigned entries = table_entries(heap);
+
+    if (entries <= TABLE_KEPT)
+        return;
+    table_use(heap, heap->table, TABLE_LEAST, heap->table_room);
+    table_purge(heap->table, TABLE_LEAST, entries);
 }
 
 /* The place in the line that holds this alias, or null. */
@@ -218,7 +256,7 @@ void heap_install(struct heap *heap, uint64_t alias, uint32_t account, struct bi
     size_t at = table_offset(alias, heap->table_mask);
     uint64_t who = set == NULL ? heap_who(heap, account) : 0;
 
-    if (heap->table_conflicts > heap->table_mask / sizeof(struct table_entry) / GROW_SHARE) {
+    if (heap->table_conflicts > table_entries(heap) / GROW_SHARE) {
         table_grow(heap);
         at = table_offset(alias, heap->table_mask);
     }
@@ -234,7 +272,7 @@ void engine_forget_aliases(void) {
     engine_lock(LOCK_HEAPS);
     for (struct heap *h = heap_first(); h != NULL; h = (struct heap *)h->public.next_heap) {
         /* All of them. An owner that is installing an alias of another module right now loses it and learns it again. */
-        for (size_t i = 0; i <= h->table_mask / sizeof(struct table_entry); i++)
+        for (unsigned i = 0; i < table_entries(h); i++)
             STATE_STORE(&h->table[i].alias, TABLE_EMPTY);
     }
     engine_unlock(LOCK_HEAPS);
@@ -448,6 +486,7 @@ void heap_rested(struct heap *heap) {
         heap->rested_at = now;
         rest_look(heap, now);
         if (!range_above()) {
+            table_shrink(heap);
             rest_over(heap);
             return;
         }
@@ -466,11 +505,11 @@ static struct heap *heap_new(void) {
 
     if (heap == NULL)
         return NULL;
-    heap->table = table_new(TABLE_LEAST);
-    heap->table_mask = (TABLE_LEAST - 1) * sizeof(struct table_entry);
+    struct table_entry *table = meta_alloc(TABLE_LEAST * sizeof(*table));
     heap->public.counters = (uintptr_t)meta_alloc(root->account_capacity * sizeof(struct counters));
-    if (heap->table == NULL || heap->public.counters == 0)
+    if (table == NULL || heap->public.counters == 0)
         return NULL;
+    table_start(heap, table, TABLE_LEAST, TABLE_LEAST);
     heap->public.flows = (uintptr_t)heap->flows;
     set_start(heap, &heap->mixed[LAYOUT_POOL], 0, LAYOUT_POOL);
     set_start(heap, &heap->mixed[LAYOUT_DENSE], 0, LAYOUT_DENSE);

@@ -12,6 +12,7 @@
 #define SET_CHUNKS (ACCOUNTS_MAX / CHUNK_ACCOUNTS)
 #define TABLE_LEAST 256u
 #define TABLE_MOST 32768u
+#define TABLE_KEPT 1024u /* entries: a larger one is dropped with an emptied pool's memory */
 
 /* How often an account came by lately, of the allocations that are looked at: decides promotion, never accounting. */
 struct heat_entry {
@@ -28,6 +29,7 @@ struct heap {
     RXP_ALIGNED(64) _Atomic uint32_t notify; /* slab ids through slab.notify_next */
     RXP_ALIGNED(64) struct table_entry *table;
     uint64_t table_mask;
+    uint32_t table_room; /* entries that there is memory for where it lies */
     uint32_t table_conflicts;
     uint32_t slabs; /* first of all its slabs, through heap_next */
     uint32_t slab_count;

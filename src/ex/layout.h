@@ -119,10 +119,14 @@ struct flow {
  * moved since its pass began, reads the account again.
  */
 struct account {
-    uint64_t key;
-    uint32_t tag;
-    uint32_t site;
-    uint32_t type; /* ACCOUNT_ bits */
+    union {
+        uint64_t key; /* ACCOUNT_KEY of what follows */
+        struct {
+            uint32_t tag;
+            uint32_t type : 8; /* ACCOUNT_ bits */
+            uint32_t site : 24;
+        };
+    };
     uint32_t hash_next;
     _Atomic uint64_t fold_begin, fold_end;
     _Atomic uint64_t retired_allocs, retired_frees;
@@ -130,7 +134,6 @@ struct account {
         held_bytes; /* freed by the caller, kept in the checked build's quarantine */
     _Atomic int64_t overhead_bytes; /* header and guard bytes of live checked blocks */
     _Atomic uint64_t quota_charged;
-    uint64_t reserved[5];
 };
 
 /* A call site or a module; the string lies in the metadata region and never moves. */
@@ -266,7 +269,7 @@ struct heap_public {
 
 _Static_assert(sizeof(struct slab) == 128, "a descriptor is two cache lines");
 _Static_assert(offsetof(struct slab, remote) == 64, "remote frees have a line of their own");
-_Static_assert(sizeof(struct account) == 128, "");
+_Static_assert(sizeof(struct account) == 80, "");
 _Static_assert(sizeof(struct counters) == 32, "");
 _Static_assert(sizeof(struct flow) == 16, "");
 _Static_assert((FLOW_MOST + LOOK_EACH) * (SLAB_SIZE / 16) < (uint64_t)1 << FLOW_SHIFT,

@@ -428,13 +428,14 @@ static void trimmed_memory_goes_back(void **state) {
 }
 
 /* No thread works in the background, so the first call after the wait does it: a call that the fast path could serve. */
-static void empty_and_wait(useconds_t pause_each_2000, unsigned calls_meanwhile) {
+static void empty_and_wait(unsigned tags, useconds_t pause_each_2000, unsigned calls_meanwhile) {
     static void *block[40000];
 
+    memset(block, 1, sizeof(block)); /* its own pages are no matter of the pool's */
     pool_free(pool_alloc(test_key(0), 64));
     uint64_t start = resident_kb();
     for (unsigned i = 0; i < 40000; i++)
-        memset(block[i] = pool_alloc(test_key(0), 16 + i % 1000), 1, 16);
+        memset(block[i] = pool_alloc(test_key(i % tags), 16 + i % 1000), 1, 16);
     for (unsigned i = 0; i < 40000; i++) {
         pool_free(block[i]);
         if (i % 2000 == 1999)
@@ -457,17 +458,22 @@ static void empty_and_wait(useconds_t pause_each_2000, unsigned calls_meanwhile)
 }
 
 static void emptied_gives_back(void) {
-    empty_and_wait(0, 0);
+    empty_and_wait(1, 0, 0);
 }
 
 /* As a machine under load does it: what lived lately has been forgotten when the last block goes. */
 static void emptied_slowly_gives_back(void) {
-    empty_and_wait(20000, 0);
+    empty_and_wait(1, 20000, 0);
 }
 
 /* Who only makes a few calls, be it thousands, does not fill it again. */
 static void emptied_and_called_gives_back(void) {
-    empty_and_wait(0, 20000);
+    empty_and_wait(1, 0, 20000);
+}
+
+/* Their accounts stay; where the thread finds them does not. */
+static void emptied_of_many_tags_gives_back(void) {
+    empty_and_wait(10000, 0, 0);
 }
 
 static long faults(void) {
@@ -562,6 +568,7 @@ static void an_emptied_pool_gives_back_at_the_next_call(void **state) {
     in_child(emptied_gives_back);
     in_child(emptied_slowly_gives_back);
     in_child(emptied_and_called_gives_back);
+    in_child(emptied_of_many_tags_gives_back);
 }
 
 int main(void) {

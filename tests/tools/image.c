@@ -71,8 +71,7 @@ void image_drop(struct image *image) {
 uint32_t image_account(struct image *image, uint32_t tag, uint32_t type, uint32_t site) {
     uint32_t id = image->root->account_high;
 
-    image->accounts[id] = (struct account){
-        .key = ACCOUNT_KEY(tag, type, site), .tag = tag, .type = type, .site = site};
+    image->accounts[id] = (struct account){.key = ACCOUNT_KEY(tag, type, site)};
     image->root->account_high = id + 1;
     return id;
 }

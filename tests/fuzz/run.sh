@@ -19,7 +19,7 @@ fuzz() {
     : >"$build/$1.log"
     while left=$((end - $(date +%s))) && [ $left -gt 0 ]; do
         [ $left -lt $slice ] || left=$slice
-        nice "$build/tests/fuzz/fuzz_$1" -max_total_time=$left -max_len=2048 -timeout=60 -rss_limit_mb=0 \
+        nice "$build/tests/fuzz/fuzz_$1" -max_total_time=$left -max_len=2048 -timeout=60 -report_slow_units=60 -rss_limit_mb=0 \
             -print_final_stats=1 -artifact_prefix="$findings/" "$corpus" "$here/seeds/$1" \
             >>"$build/$1.log" 2>&1 || return 1
     done

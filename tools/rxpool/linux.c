@@ -42,6 +42,10 @@ bool beside_program(const char *folder, const char *name, char *path, size_t cap
 }
 
 bool library_beside(const char *name, char *path, size_t capacity) {
-    return beside_program("lib", name, path, capacity) ||
-           beside_program(RXPOOL_TOOL_LIBDIR, name, path, capacity);
+    static const char *const folders[] = {"lib", RXPOOL_TOOL_LIBDIR};
+
+    for (size_t i = 0; i < RXP_COUNT(folders); i++)
+        if (beside_program(folders[i], name, path, capacity))
+            return true;
+    return false;
 }

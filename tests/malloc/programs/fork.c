@@ -1,6 +1,7 @@
 /* fork, from one thread and from one of many: parent and child both go on allocating and freeing.
  */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,8 @@ static void *worker(void *argument) {
         void *block = malloc(seed >> 8 & 2047);
         require(block != NULL);
         free(atomic_exchange(&handed[seed >> 20 & 255], block));
+        if (seed % 1024 < 16)
+            sched_yield(); /* to a child that waits for a processor */
     }
     return NULL;
 }

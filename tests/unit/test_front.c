@@ -35,7 +35,7 @@ static void what_was_reached_is_there(void **state) {
     plat_release(f.base, f.size);
 }
 
-#define HUGE_FROM (8 * MIB)
+#define HUGE_FROM (16 * MIB)
 
 /* By small steps, as records are carved: little is there that is not used, and no more than a huge page where much is. */
 static void little_comes_ahead(void **state) {

@@ -9,7 +9,7 @@
 #define AHEAD_SHARE 16u
 #define AHEAD_MOST ((size_t)64 << 10)
 /* Where so much is there, a huge page, which costs what some thirty small ones do: docs/DESIGN.md. */
-#define HUGE_FROM ((size_t)8 << 20)
+#define HUGE_FROM ((size_t)16 << 20)
 
 bool front_start(struct front *f, size_t most, size_t least) {
     size_t room = plat_address_space_left() / 16;

@@ -197,16 +197,11 @@ struct slab {
         uint32_t tag;       /* of the account */
         uint64_t flow_unit; /* mixed: FLOW_OF(block_size) */
     };
-    uint32_t until_look;    /* frees by the owner until it looks up: empty, or no longer full */
-    uint32_t reciprocal;    /* ceil(2^32 / block_size) */
-    _Atomic uint32_t owner; /* heap id; with OWNER_SLOW set it never equals a thread's id */
-    union {
-        struct {
-            uint16_t unit_mask; /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
-            uint16_t limit;     /* see classes.h */
-        };
-        uint32_t mask_and_limit; /* both, in one load */
-    };
+    uint32_t until_look;      /* frees by the owner until it looks up: empty, or no longer full */
+    uint32_t reciprocal;      /* ceil(2^32 / block_size) */
+    _Atomic uint32_t owner;   /* heap id; with OWNER_SLOW set it never equals a thread's id */
+    uint16_t unit_mask;       /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
+    uint16_t limit;           /* see classes.h */
     uint32_t block_size;      /* bytes; for a span its whole size in pages is span_bytes */
     _Atomic uint16_t account; /* 0 for a mixed slab */
     uint8_t size_class;

@@ -51,6 +51,13 @@ struct backend_memory {
     bool whole;
 };
 
+/* Where a block was that went back. */
+struct backend_place {
+    void *memory, *slab;
+    const void *next; /* what the list of free blocks went on with */
+    uint32_t generation;
+};
+
 struct pool_backend {
     /* What `address` is; never touches the memory. *start and *tag are set for the first two. */
     enum backend_kind (*lookup)(const void *address, uintptr_t *start, uint32_t *tag);
@@ -69,6 +76,13 @@ struct pool_backend {
     void (*hold_instead)(struct counted_block in, const void *block);
     /* That, and then what release does. */
     bool (*release_held)(struct counted_block in, void *block);
+    /*
+     * What release does, of any checked block, and where that was. allocate_again hands out the very block to the thread that
+     * gave it back, for what it was before: false, and nothing was done, where another call came between or the list of free
+     * blocks is not as it was left.
+     */
+    bool (*release_noted)(void *block, struct backend_place *place);
+    bool (*allocate_again)(const struct backend_place *place);
     /*
      * Calls visit for every block that the pool has handed out, checked or not. The other threads are
      * stopped; one caller at a time.

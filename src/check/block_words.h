@@ -148,9 +148,9 @@ RXP_INLINE uint64_t block_last_unit(const struct record_info *info) {
     return info->block + info->size / BLOCK_UNIT * BLOCK_UNIT;
 }
 
-/* How many times four units there are in it. */
-RXP_INLINE unsigned block_fours(const struct record_info *info) {
-    return (unsigned)info->size / (4 * BLOCK_UNIT);
+/* Where what fills four units at a time ends. */
+RXP_INLINE wide *block_end_of_fours(const struct record_info *info) {
+    return block_unit_at(info->block + info->size / (4 * BLOCK_UNIT) * (4 * BLOCK_UNIT));
 }
 
 /* The last unit of a block whose own bytes hold the pattern. */
@@ -182,8 +182,8 @@ RXP_INLINE bool block_four_are(uint64_t address, wide unit) {
 
 /* All units but the last. The one to three behind the fours not in a loop: it would be made a call of memset. */
 RXP_INLINE void block_put_units(const struct record_info *info, wide unit) {
-    wide *at = block_unit_at(info->block);
-    for (unsigned fours = block_fours(info); fours != 0; fours--, at += 4)
+    wide *at = block_unit_at(info->block), *end = block_end_of_fours(info);
+    for (; at != end; at += 4)
         at[0] = at[1] = at[2] = at[3] = unit;
     if (info->size & 2 * BLOCK_UNIT) {
         at[0] = at[1] = unit;
@@ -231,9 +231,9 @@ RXP_INLINE void block_put_live(const struct record_info *info, bool fill) {
 /* Whether the block's own bytes hold the pattern and the guard behind them is whole. */
 RXP_INLINE bool block_pattern_is_whole(const struct record_info *info, uint64_t pattern) {
     wide unit = wide_of(pattern);
-    const wide *at = block_unit_at(info->block), *last = block_unit_at(block_last_unit(info));
-    wide changed = wide_xor(*last, block_last_as(info, pattern));
-    for (unsigned fours = block_fours(info); fours != 0; fours--, at += 4)
+    const wide *at = block_unit_at(info->block), *end = block_end_of_fours(info);
+    wide changed = wide_xor(*block_unit_at(block_last_unit(info)), block_last_as(info, pattern));
+    for (; at != end; at += 4)
         changed = wide_or(changed, block_changed_of_four(at, unit));
     if (info->size & 2 * BLOCK_UNIT) {
         changed = wide_or(changed, wide_or(wide_xor(at[0], unit), wide_xor(at[1], unit)));

@@ -48,14 +48,16 @@ RXP_INLINE _Atomic(const struct known_site *) *sites_cached(const char *file, ui
     return &sites_cache[h >> (64 - SITES_CACHE_BITS)];
 }
 
+/* Whether it is the site of these, which may be another one than of those that are spelt alike. */
+RXP_INLINE bool sites_is(const struct known_site *s, const char *file, uint32_t line) {
+    return atomic_load_explicit(&s->constant, memory_order_relaxed) == file && s->line == line;
+}
+
 /* The site, where it is known by the address of a text that never changes; else NULL. */
 RXP_INLINE const struct known_site *sites_known(const char *file, uint32_t line) {
     const struct known_site *s =
         atomic_load_explicit(sites_cached(file, line), memory_order_acquire);
-    return RXP_LIKELY(s != NULL && s->line == line &&
-                      atomic_load_explicit(&s->constant, memory_order_relaxed) == file)
-               ? s
-               : NULL;
+    return RXP_LIKELY(s != NULL && sites_is(s, file, line)) ? s : NULL;
 }
 
 /* The id of file:line, entered at first use; 0 for a NULL file, or when there is no room. Any IRQL <= DISPATCH. */

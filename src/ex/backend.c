@@ -77,6 +77,8 @@ const struct pool_backend *pool_backend(void) {
                                                 engine_hold_block,
                                                 engine_hold_instead,
                                                 engine_free_held,
+                                                engine_free_noted,
+                                                engine_alloc_again,
                                                 engine_each_live,
                                                 engine_alloc_pool,
                                                 engine_list_goes_on,

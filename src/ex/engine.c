@@ -371,10 +371,8 @@ enum engine_verdict engine_free(void *block, uint32_t tag) {
 }
 
 RXP_INLINE bool free_direct(struct slab *slab, void *block) {
-    const struct heap *heap = engine_thread.heap;
-
-    if (RXP_UNLIKELY(heap == NULL || STATE_LOAD(&slab->owner) != heap->public.id ||
-                     engine_thread.resting || !slab_starts_block(slab, block)))
+    if (RXP_UNLIKELY(STATE_LOAD(&slab->owner) != engine_thread.direct_id ||
+                     !slab_starts_block(slab, block)))
         return false;
     fast_give(slab, block);
     return true;
@@ -437,10 +435,9 @@ RXP_INLINE struct backend_memory alloc_and_look(const struct table_entry *e, uin
 }
 
 struct backend_memory engine_alloc_direct(uint64_t alias, size_t size) {
-    const struct heap *heap = engine_thread.heap;
-
-    if (RXP_UNLIKELY(heap == NULL || engine_thread.resting))
+    if (RXP_UNLIKELY(engine_thread.direct_id == THREAD_NO_ID))
         return (struct backend_memory){NULL, false};
+    const struct heap *heap = engine_thread.heap;
     const struct table_entry *e =
         (const struct table_entry *)((const char *)heap->table +
                                      table_offset(alias, heap->table_mask));

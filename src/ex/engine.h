@@ -121,6 +121,9 @@ struct backend_memory engine_alloc_direct(uint64_t alias, size_t size);
 /* What the documented allocation of POOL_TYPE `type` does on its fast path, and the same answer; NULL: call that. */
 struct backend_memory engine_alloc_pool(uint32_t type, size_t size, uint32_t tag);
 bool engine_free_direct(void *block);
+/* backend.h's release_noted and allocate_again. */
+bool engine_free_noted(void *block, struct backend_place *place);
+bool engine_alloc_again(const struct backend_place *place);
 /* Walks every structure and checks every invariant that layout.h writes down; NULL when all hold, else
  * a sentence that says which does not. With no call in flight. */
 const char *engine_walk(void);

@@ -28,7 +28,7 @@ RXP_ALIGNED(32)
 struct table_entry engine_miss[2] = {{TABLE_EMPTY, {&no_bins}}, {TABLE_EMPTY, {&no_bins}}};
 
 THREAD_LOCAL_DEFINE(struct thread_state, engine_thread_state) = {
-    .table = engine_miss, .id = THREAD_NO_ID, .mixed_id = THREAD_NO_ID};
+    .table = engine_miss, .id = THREAD_NO_ID, .mixed_id = THREAD_NO_ID, .direct_id = THREAD_NO_ID};
 
 static struct {
     struct heap *free, *free_last; /* left by their threads, the first to be left first */
@@ -91,7 +91,10 @@ struct binset *heap_set_make(struct heap *heap, uint32_t account, enum class_lay
 
 static void thread_use(struct heap *heap) {
     engine_thread.heap = heap;
-    if (engine_thread.slow || engine_thread.resting || engine_slow_always)
+    if (engine_thread.slow || engine_thread.resting)
+        return;
+    engine_thread.direct_id = heap->public.id;
+    if (engine_slow_always)
         return;
     engine_thread.table = heap->table;
     engine_thread.mask = heap->table_mask;
@@ -113,7 +116,7 @@ void heap_miss(const struct heap *heap, bool miss) {
 static void thread_leave(void) {
     engine_thread.table = engine_miss;
     engine_thread.mask = 0;
-    engine_thread.id = engine_thread.mixed_id = THREAD_NO_ID;
+    engine_thread.id = engine_thread.mixed_id = engine_thread.direct_id = THREAD_NO_ID;
     engine_thread.heap = NULL;
 }
 
@@ -454,6 +457,7 @@ void heap_rest(void) {
         (heap->rest_again != 0 && plat_clock_ms() < heap->rest_again))
         return;
     engine_thread.resting = true;
+    engine_thread.direct_id = THREAD_NO_ID;
     engine_thread.table = engine_miss;
     engine_thread.mask = 0;
     heap->rest_until = heap->filled + REST_FILLED;

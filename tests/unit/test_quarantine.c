@@ -198,6 +198,51 @@ static void bare_names_are_functions(void **state) {
     assert_int_equal(_RxCheckMemoryBlock(p, NULL, 0), FALSE);
 }
 
+/* --- what leaves -------------------------------------------------------------------------------- */
+
+struct kind {
+    ULONG type, size, tag;
+};
+
+static const RX_POOL_HEADER *header_of(const void *block) {
+    return (const RX_POOL_HEADER *)block - 1;
+}
+
+static void is_as_asked(const unsigned char *p, const struct kind *k) {
+    assert_int_equal(header_of(p)->Type, k->type);
+    assert_int_equal(header_of(p)->Size, k->size);
+    assert_int_equal(header_of(p)->Tag, k->tag);
+    assert_int_equal(_RxCheckMemoryBlock((PVOID)p, NULL, 0), TRUE);
+    for (ULONG i = 0; i < k->size; i++)
+        assert_int_equal(p[i], 0xC5);
+}
+
+/*
+ * The block that leaves the quarantine goes to whoever asks next for one of its kind, and to nobody else: kinds that share
+ * a size class, a tag or a type take turns, each in loops of its own.
+ */
+static void what_leaves_goes_to_its_kind(void **state) {
+    (void)state;
+    static const struct kind kinds[] = {
+        {NonPagedPoolNx, 64, TAG}, {NonPagedPoolNx, 63, TAG},     {PagedPool, 64, TAG},
+        {NonPagedPool, 64, TAG},   {NonPagedPoolNx, 64, TAG + 1}, {NonPagedPoolNx, 200, TAG},
+    };
+    uint64_t random = 9;
+    for (int i = 0; i < 60000; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        const struct kind *k = &kinds[(random >> 40) % RXP_COUNT(kinds)];
+        int turns = i % 100 == 0 ? 40 : 1 + (int)(random >> 60) % 3;
+        for (int turn = 0; turn < turns; turn++) {
+            unsigned char *p = _RxAllocatePoolWithTag(k->type, k->size, k->tag, NULL, 0);
+            is_as_asked(p, k);
+            memset(p, turn, k->size);
+            release(p);
+        }
+    }
+    assert_held_is_counted();
+    assert_int_equal(RxPoolUnload(), 0);
+}
+
 /* --- threads --------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, ROUNDS = 30000, SLOTS = 64 };
@@ -291,6 +336,7 @@ int main(void) {
         cmocka_unit_test(bare_names_are_functions),
         cmocka_unit_test(sweep_counts_damage),
         cmocka_unit_test(late_writes_are_set_aside),
+        cmocka_unit_test(what_leaves_goes_to_its_kind),
         cmocka_unit_test(threads_trade_blocks),
         cmocka_unit_test(a_forked_child_goes_on),
         cmocka_unit_test(damage_is_set_aside),

@@ -30,7 +30,10 @@ static struct context *make(void) {
         contexts.fresh = chunk;
         contexts.fresh_end = chunk + CHUNK / sizeof *chunk;
     }
+    static const struct known_site nowhere = {.line = UINT32_MAX};
     struct context *x = contexts.fresh++;
+    x->patience = x->clock_uses = 1;
+    x->allocated_at = x->freed_at = &nowhere;
     x->next = contexts.first;
     contexts.first = x;
     return x;

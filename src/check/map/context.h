@@ -20,13 +20,24 @@
 #ifndef RXPOOL_CHECK_MAP_CONTEXT_H
 #define RXPOOL_CHECK_MAP_CONTEXT_H
 
+#include "base/backend.h"
 #include "check/map/record.h"
+#include "check/sites.h"
 #include "plat/plat.h"
 #include "plat/thread_local.h"
 
 struct queue {
     uint32_t head, tail; /* records; 0 none */
     uint64_t bytes;
+};
+
+/*
+ * The block that left the quarantine last, for one of its kind: a hint, which may be out of date, or of two blocks where
+ * a signal came between.
+ */
+struct spare {
+    uint32_t number; /* of its record; 0: there is none */
+    struct backend_place place;
 };
 
 struct context {
@@ -39,13 +50,19 @@ struct context {
     struct queue held[2];      /* nonpaged, paged */
     uint64_t allowance;        /* this context's part of quarantine= */
     int64_t room;              /* = allowance - bytes held; negative where some are to leave */
-    uint32_t patience;         /* frees beyond the room until it asks for more of it again */
-    uint32_t clock;            /* plat_clock_ms at the owner's last allocation, or later */
-    uint32_t clock_age;        /* frees since it was read */
-    uint64_t calls;            /* of the owner, since the last that had a sweep to do */
-    _Atomic uint32_t pinned;   /* the record that the owner has BUSY, 0 none */
+    uint32_t
+        patience; /* frees beyond the room until it asks for more of it again, and this; 1 or more */
+    uint32_t clock;          /* plat_clock_ms at the owner's last allocation, or later */
+    uint32_t clock_uses;     /* frees that may still take it for the time, and one */
+    uint64_t calls;          /* of the owner, since the last that had a sweep to do */
+    _Atomic uint32_t pinned; /* the record that the owner has BUSY, 0 none */
     bool owned;
-    struct context *next; /* of all */
+    struct context *next;   /* of all */
+    uint64_t latest;        /* the block that was entered last, a hint as well */
+    uint32_t latest_number; /* of its record */
+    struct spare spare;
+    /* Where the owner allocated and freed a block of the pool last; never NULL. */
+    const struct known_site *allocated_at, *freed_at;
 };
 
 /* The calling thread's; NULL before its first call. */
@@ -80,6 +97,14 @@ RXP_INLINE bool context_enter_easy(struct context *x) {
 
 RXP_INLINE void context_leave_easy(struct context *x) {
     atomic_store_explicit(&x->busy, 0, memory_order_release);
+}
+
+#define CONTEXT_CLOCK_USES                                                                         \
+    17u /* where no allocation looks at the clock: 16 frees and the next one */
+
+RXP_INLINE void context_set_clock(struct context *x, uint32_t time) {
+    x->clock = time;
+    x->clock_uses = CONTEXT_CLOCK_USES;
 }
 
 RXP_INLINE struct context *context_enter(void) {

@@ -101,7 +101,7 @@ static bool share_out(struct context *mine, uint64_t step) {
     }
     bool moved = most->allowance >= mine->allowance + 2 * step;
     if (moved) {
-        mine->patience = 0;
+        mine->patience = 1;
         most->allowance -= step;
         most->room -= (int64_t)step;
         give_step(mine, step);
@@ -208,7 +208,7 @@ void quarantine_keep(struct take *t) {
     queue_link(x, &x->held[t->info.type & TAKE_PAGED], r, t->number);
     queue_count(x, &t->info, 1);
     if (x->room < 0) {
-        if (RXP_UNLIKELY(x->patience == 0))
+        if (RXP_UNLIKELY(x->patience == 1))
             asks = ask_for_room(x);
         else
             x->patience--;

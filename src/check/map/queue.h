@@ -6,14 +6,10 @@
 #include "check/map/context.h"
 #include "check/take.h"
 
-#define CLOCK_USES 16u /* frees for one look at the clock, where no allocation looks */
-
 /* The time, or one before it: to ask at each free would cost a twentieth of it. */
 RXP_INLINE uint32_t queue_clock(struct context *x) {
-    if (RXP_UNLIKELY(++x->clock_age > CLOCK_USES)) {
-        x->clock_age = 0;
-        x->clock = (uint32_t)plat_clock_ms();
-    }
+    if (RXP_UNLIKELY(--x->clock_uses == 0))
+        context_set_clock(x, (uint32_t)plat_clock_ms());
     return x->clock;
 }
 

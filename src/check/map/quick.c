@@ -51,9 +51,15 @@ RXP_INLINE bool is_on(void) {
     return RXP_LIKELY(atomic_load_explicit(&quick.on, memory_order_acquire));
 }
 
-RXP_INLINE uint32_t site_of(const struct caller *c) {
+/* In *last is where the thread's last call of that kind came from: often it is a loop. */
+RXP_INLINE uint32_t site_of(const struct known_site **last, const struct caller *c) {
+    if (sites_is(*last, c->file, c->line))
+        return (*last)->id;
     const struct known_site *s = sites_known(c->file, c->line);
-    return RXP_LIKELY(s != NULL) ? s->id : sites_of(c);
+    if (RXP_UNLIKELY(s == NULL))
+        return sites_of(c);
+    *last = s;
+    return s->id;
 }
 
 /* The same of a heap's caller, which mostly has no file: without stacks= that is its return address. */
@@ -72,10 +78,10 @@ RXP_INLINE bool is_plain(uint64_t state_word, enum record_state state, unsigned 
 /* What follows serves blocks of the pool, or of a heap's families, which are alike but for what they are called. */
 #define ANY_FAMILY(heaps) ((heaps) ? HEAP_MALLOC : 0)
 
-/* The same of a block in the quarantine, of whichever of a heap's families. */
-RXP_INLINE bool is_plain_held(uint64_t state_word, bool heaps) {
+/* The same of a block that was freed, of whichever of a heap's families. */
+RXP_INLINE bool is_plain_freed(uint64_t state_word, enum record_state state, bool heaps) {
     const uint64_t families = record_state_word(&(const struct record_info){.family = 0xFF}, 0);
-    return is_plain(heaps ? state_word & ~families : state_word, RECORD_HELD, 0) &&
+    return is_plain(heaps ? state_word & ~families : state_word, state, 0) &&
            (!heaps || (state_word & families) != 0);
 }
 
@@ -129,22 +135,23 @@ RXP_INLINE struct record_info fresh_info(uint64_t block, uint32_t type, uint32_t
 
 /*
  * The record for a block that is being handed out: that of the one that was here before, if nobody holds it any more, or
- * where none was, one that nobody uses. False where neither is at hand. Inside the context.
+ * where none was, one that nobody uses. 0 where neither is at hand. Inside the context.
  */
-RXP_INLINE bool record_for(struct context *x, uint64_t block, struct record **record) {
+RXP_INLINE uint32_t record_for(struct context *x, uint64_t block) {
     _Atomic uint32_t *place;
     uint32_t number = index_find_place(block, &place);
-    struct record *r = *record = record_at(number);
+    const struct record *r = record_at(number);
     if (RXP_LIKELY(number != 0))
         return RXP_LIKELY((record_get(r, RECORD_BLOCK) ^ block) < REGISTRY_GRANULE) &&
-               RXP_LIKELY(record_state(record_get(r, RECORD_STATE)) == RECORD_GHOST);
+                       RXP_LIKELY(record_state(record_get(r, RECORD_STATE)) == RECORD_GHOST)
+                   ? number
+                   : 0;
     number = place != NULL ? lists_unused(x) : 0;
     if (RXP_UNLIKELY(number == 0))
-        return false;
-    *record = record_at(number);
-    record_put(*record, RECORD_BLOCK, block); /* who finds the number looks at it */
+        return 0;
+    record_put(record_at(number), RECORD_BLOCK, block); /* who finds the number looks at it */
     index_put(place, number);
-    return true;
+    return number;
 }
 
 static RXP_COLD bool in_use(uint64_t block, const struct caller *c) {
@@ -171,16 +178,72 @@ struct contents {
 RXP_INLINE bool put_live(struct context *x, const struct record_info *info, unsigned family,
                          struct contents contents) {
     struct record_info entered = *info;
-    struct record *r;
     entered.family = (uint8_t)family;
     block_put_live_as(info, contents.fill, contents.pattern);
     if (RXP_UNLIKELY(!context_enter_easy(x)))
         return false;
-    bool found = record_for(x, info->block, &r);
-    if (RXP_LIKELY(found))
-        lists_write(r, &entered, x);
+    uint32_t number = record_for(x, info->block);
+    if (RXP_LIKELY(number != 0)) {
+        lists_write(record_at(number), &entered, x);
+        x->latest = info->block;
+        x->latest_number = number;
+    }
     context_leave_easy(x);
-    return found;
+    return number != 0;
+}
+
+/* --- the block that left last, for the next one that comes --------------------------------------- */
+
+/*
+ * Gives back a block whose record `number` is, and notes it: whoever asks for one that the pool counts alike may have it
+ * without more questions. False: nothing was done.
+ */
+RXP_INLINE bool spare_make(struct context *x, uint32_t number, void *memory) {
+    x->spare.number = 0;
+    if (RXP_UNLIKELY(!quick.backend->release_noted(memory, &x->spare.place)))
+        return false;
+    x->spare.number = number;
+    return true;
+}
+
+/*
+ * Whether there is one, a plain block of the size, of which `r`, which the context says is its record, speaks: while
+ * the pool has a block without a break nobody else has its record.
+ */
+RXP_INLINE bool spare_is(const struct context *x, const struct record *r, size_t size, bool heaps) {
+    return x->spare.number != 0 && record_get(r, RECORD_SIZE) == size &&
+           is_plain_freed(record_get(r, RECORD_STATE), RECORD_GHOST, heaps) &&
+           record_get(r, RECORD_BLOCK) ==
+               (uintptr_t)x->spare.place.memory +
+                   (heaps ? record_get(r, RECORD_TAG) >> 32 : BLOCK_HEADER);
+}
+
+/*
+ * Hands it out, written and entered as LIVE for `site`. NULL: it is not to be had any more. Within the context all the
+ * way, since a signal's handler would find it, too.
+ */
+RXP_INLINE void *spare_use(struct context *x, struct record *r, unsigned family, uint32_t site,
+                           uint32_t time, struct contents contents, bool heaps) {
+    const uint64_t families = record_state_word(&(const struct record_info){.family = 0xFF}, 0);
+    uint32_t number = x->spare.number;
+    if (RXP_UNLIKELY(!context_enter_easy(x)))
+        return NULL;
+    x->spare.number = 0;
+    if (RXP_UNLIKELY(record_at(number) != r || !quick.backend->allocate_again(&x->spare.place))) {
+        context_leave_easy(x);
+        return NULL;
+    }
+    uint64_t state = record_step(record_get(r, RECORD_STATE), RECORD_GHOST, RECORD_LIVE);
+    const struct record_info info = plain_info(r, record_get(r, RECORD_BLOCK), state, heaps);
+    if (heaps)
+        state = (state & ~families) |
+                record_state_word(&(const struct record_info){.family = (uint8_t)family}, 0);
+    block_put_live_as(&info, contents.fill, contents.pattern);
+    lists_begin(r, site, time, state, x);
+    x->latest = info.block;
+    x->latest_number = number;
+    context_leave_easy(x);
+    return (void *)(uintptr_t)info.block;
 }
 
 /*
@@ -196,10 +259,10 @@ static RXP_NOINLINE void *enter(uint64_t block, uint32_t type, uint32_t size, ui
 }
 
 /* At an IRQL that every type allows. */
-void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c) {
-    struct context *x = context_mine;
+static RXP_NOINLINE void *allocate_anew(uint32_t type, uint32_t size, uint32_t tag,
+                                        const struct caller *c, struct context *x) {
     if (RXP_UNLIKELY(!is_on() || size - 1 >= BLOCK_UNITS_MOST || (type & ~TYPES_MOST) != 0 ||
-                     !rules_known(type, tag) || !context_is_easy(x)))
+                     !rules_known(type, tag)))
         return check_allocate_any(type, size, tag, c);
     uint32_t time = (uint32_t)plat_clock_ms();
     struct lie lie = lie_of(size, false);
@@ -213,11 +276,33 @@ void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct ca
     info.time = time;
     if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
         return check_allocate_any(type, size, tag, c);
-    info.alloc_site = site_of(c);
+    info.alloc_site = site_of(&x->allocated_at, c);
     const struct contents fresh = {quick.fill, BLOCK_WORD_OF(BLOCK_FRESH)};
     if (RXP_UNLIKELY(!put_live(x, &info, 0, fresh)))
         return enter(block, type, size, tag, info.alloc_site, info.time, c);
     return (void *)(uintptr_t)block;
+}
+
+/* In the block that left the quarantine last, which was of the same kind. */
+static RXP_NOINLINE void *allocate_spare(uint32_t type, uint32_t size, uint32_t tag,
+                                         const struct caller *c, struct context *x,
+                                         struct record *r) {
+    const struct contents fresh = {quick.fill, BLOCK_WORD_OF(BLOCK_FRESH)};
+    uint32_t time = (uint32_t)plat_clock_ms(), site = site_of(&x->allocated_at, c);
+    void *block = spare_use(x, r, 0, site, time, fresh, false);
+    return RXP_LIKELY(block != NULL) ? block : allocate_anew(type, size, tag, c, x);
+}
+
+void *check_allocate(uint32_t type, uint32_t size, uint32_t tag, const struct caller *c) {
+    struct context *x = context_mine;
+    if (RXP_UNLIKELY(!context_is_easy(x)))
+        return check_allocate_any(type, size, tag, c);
+    /* The rules have allowed a block of the same tag and type already. */
+    struct record *r = record_at(x->spare.number);
+    return spare_is(x, r, size, false) && (uint32_t)record_get(r, RECORD_TAG) == tag &&
+                   (uint16_t)record_get(r, RECORD_STATE) == type && (type & ~TYPES_MOST) == 0
+               ? allocate_spare(type, size, tag, c, x, r)
+               : allocate_anew(type, size, tag, c, x);
 }
 
 /* The same for heap.c. */
@@ -230,6 +315,11 @@ static RXP_NOINLINE void *heap_enter(uint64_t block, uint32_t size, unsigned fla
     info.time = time;
     return RXP_LIKELY(registry_insert(&info)) ? (void *)(uintptr_t)block
                                               : check_heap_hand_out(&info, flags);
+}
+
+RXP_INLINE struct contents heap_contents(unsigned flags) {
+    return (struct contents){flags == 0 ? quick.fill : flags == HEAP_ZERO,
+                             flags == 0 ? BLOCK_WORD_OF(BLOCK_FRESH) : 0};
 }
 
 RXP_INLINE void *heap_allocate(struct context *x, uint32_t size, struct lie lie, unsigned flags,
@@ -245,11 +335,28 @@ RXP_INLINE void *heap_allocate(struct context *x, uint32_t size, struct lie lie,
     info.alloc_site = heap_site_of(c);
     if (RXP_UNLIKELY(check_seems_live(&info)) && in_use(block, c))
         return check_heap_allocate_any(size, BLOCK_ALIGNMENT, flags, family, c);
-    const struct contents contents = {flags == 0 ? quick.fill : flags == HEAP_ZERO,
-                                      flags == 0 ? BLOCK_WORD_OF(BLOCK_FRESH) : 0};
-    if (RXP_UNLIKELY(!put_live(x, &info, (unsigned)family, contents)))
-        return heap_enter(block, size, flags, (unsigned)family, info.alloc_site, info.time);
+    if (RXP_UNLIKELY(!put_live(x, &info, (unsigned)family, heap_contents(flags))))
+        return heap_enter(block, size, flags, (unsigned)family, info.alloc_site, time);
     return (void *)(uintptr_t)block;
+}
+
+static RXP_NOINLINE void *heap_allocate_anew(uint32_t size, struct context *x, unsigned flags,
+                                             enum heap_family family, const struct caller *c) {
+    /* The compiler makes one function for each kind of header. */
+    return size < BLOCK_SHORT_BELOW
+               ? heap_allocate(x, size, lie_behind(BLOCK_SHORT_HEADER, size), flags, family, c)
+               : heap_allocate(x, size, lie_behind(BLOCK_HEADER, size), flags, family, c);
+}
+
+/* allocate_spare for heap.c. */
+static RXP_NOINLINE void *heap_allocate_spare(uint32_t size, struct context *x, unsigned flags,
+                                              enum heap_family family, const struct caller *c,
+                                              struct record *r) {
+    uint32_t time = (uint32_t)plat_clock_ms(), site = heap_site_of(c);
+    void *block = RXP_LIKELY((uint32_t)record_get(r, RECORD_ALLOC) == site)
+                      ? spare_use(x, r, (unsigned)family, site, time, heap_contents(flags), true)
+                      : NULL;
+    return RXP_LIKELY(block != NULL) ? block : heap_allocate_anew(size, x, flags, family, c);
 }
 
 void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum heap_family family,
@@ -258,11 +365,9 @@ void *check_heap_allocate(size_t size, size_t alignment, unsigned flags, enum he
     if (RXP_UNLIKELY(!is_on() || size > BLOCK_UNITS_MOST || alignment > BLOCK_ALIGNMENT ||
                      !context_is_easy(x)))
         return check_heap_allocate_any(size, alignment, flags, family, c);
-    /* The compiler makes one function for each kind of header. */
-    uint32_t bytes = (uint32_t)size;
-    return size < BLOCK_SHORT_BELOW
-               ? heap_allocate(x, bytes, lie_behind(BLOCK_SHORT_HEADER, bytes), flags, family, c)
-               : heap_allocate(x, bytes, lie_behind(BLOCK_HEADER, bytes), flags, family, c);
+    struct record *r = record_at(x->spare.number);
+    return spare_is(x, r, size, true) ? heap_allocate_spare((uint32_t)size, x, flags, family, c, r)
+                                      : heap_allocate_anew((uint32_t)size, x, flags, family, c);
 }
 
 /* --- free ------------------------------------------------------------------------------------ */
@@ -285,7 +390,7 @@ static void as_take(struct take *t, const struct taken *from) {
     t->block = t->info.block;
 }
 
-static RXP_NOINLINE void finish(struct taken from, const struct caller *c) {
+static RXP_COLD void finish(struct taken from, const struct caller *c) {
     struct take t;
     as_take(&t, &from);
     check_finish_free(&t, true, c);
@@ -300,12 +405,13 @@ static RXP_NOINLINE void keep(struct taken from, const struct caller *c) {
 /* What a block that came into the quarantine has changed. */
 struct exchanged {
     struct record *r; /* of the block that left for it */
+    uint32_t number;  /* of that record */
     uint64_t held;    /* its state word before */
     bool told, more;  /* as in struct take */
     struct counted_block counted;
 };
 
-static RXP_NOINLINE void make_way(struct exchanged from, const struct caller *c) {
+static RXP_COLD void make_way(struct exchanged from, const struct caller *c) {
     struct take t;
     t.irql = PASSIVE_LEVEL;
     t.victims = 1;
@@ -355,6 +461,7 @@ enum outcome {
     IN_THE_WAY, /* nothing was done */
     HELD_TOO,   /* there was room */
     HELD_FOR,   /* instead of the block that *gone and *out tell */
+    HELD_FOR_LIKE, /* instead of one for which *info stands, but for the address: that is gone->block */
 };
 
 /*
@@ -380,24 +487,26 @@ RXP_INLINE enum outcome exchange(struct context *x, const struct taken *in,
         return HELD_TOO;
     }
     struct queue *q = queue_of_victims(x, PASSIVE_LEVEL);
+    out->number = q->head;
     out->r = record_at(q->head);
     out->held = record_get(out->r, RECORD_STATE);
-    if (RXP_UNLIKELY(x->patience == 0 || !is_plain_held(out->held, heaps))) {
+    bool plain = is_plain_freed(out->held, RECORD_HELD, heaps);
+    if (RXP_UNLIKELY(!plain) || RXP_UNLIKELY(--x->patience == 0)) {
+        x->patience += plain; /* to be seen, and set, where it is asked */
         context_leave_easy(x);
         return IN_THE_WAY;
     }
-    x->patience--;
     push(x, mine, in);
     *gone = pop(q, out->r, out->held, heaps);
-    out->told = !is_alike(in->r, in->live, info, out->r, out->held, gone, heaps);
-    if (out->told) {
+    bool alike = is_alike(in->r, in->live, info, out->r, out->held, gone, heaps);
+    if (!alike) {
         queue_count(x, info, 1);
         queue_count(x, gone, -1);
         out->counted = quick.backend->counted(memory_of(info)); /* asked in time, likewise */
     }
     out->more = x->room < 0;
     context_leave_easy(x);
-    return HELD_FOR;
+    return RXP_LIKELY(alike) ? HELD_FOR_LIKE : HELD_FOR;
 }
 
 RXP_INLINE void release(void *memory, bool heaps) {
@@ -424,7 +533,7 @@ RXP_INLINE bool let_leave(struct context *x, bool heaps, const struct caller *c)
         struct record *r = record_at(q->head);
         uint64_t held = record_get(r, RECORD_STATE);
         more = x->room < 0;
-        if (RXP_UNLIKELY(!more || !is_plain_held(held, heaps))) {
+        if (RXP_UNLIKELY(!more || !is_plain_freed(held, RECORD_HELD, heaps))) {
             context_leave_easy(x);
             return !more;
         }
@@ -463,10 +572,10 @@ bool quick_leave(const struct caller *c) {
 }
 
 /* False: nothing was done. */
-RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, bool heaps,
-                     const struct context *x, struct taken *out, const struct caller *c) {
+RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, bool heaps, struct context *x,
+                     struct taken *out, const struct caller *c) {
     RXP_PREFETCH((const void *)(uintptr_t)(block - BLOCK_HEADER)); /* read as soon as it is taken */
-    out->number = index_find(block);
+    out->number = block == x->latest ? x->latest_number : index_find(block);
     out->r = record_at(out->number);
     if (RXP_UNLIKELY(out->number == 0 || record_get(out->r, RECORD_BLOCK) != block))
         return false;
@@ -474,11 +583,8 @@ RXP_INLINE bool take(uint64_t block, uint32_t tag, unsigned family, bool heaps,
     if (RXP_UNLIKELY(!is_plain(out->live, RECORD_LIVE, family)) ||
         (tag != 0 && !take_same_tag(tag, (uint32_t)record_get(out->r, RECORD_TAG))))
         return false;
-    uint32_t site = heaps ? heap_site_of(c) : site_of(c);
-    uint64_t state = out->live;
-    if (RXP_UNLIKELY(!atomic_compare_exchange_strong_explicit(
-            &out->r->word[RECORD_STATE], &state, record_step(state, RECORD_LIVE, RECORD_FILLING),
-            memory_order_acq_rel, memory_order_acquire)))
+    uint32_t site = heaps ? heap_site_of(c) : site_of(&x->freed_at, c);
+    if (RXP_UNLIKELY(!record_take(out->r, out->live)))
         return false;
     record_put(out->r, RECORD_FREE, record_pair(site, x->thread));
     return true;
@@ -496,20 +602,31 @@ RXP_INLINE void end(const struct taken *in, uint64_t block, struct context *x, b
     }
     block_put_ended(&info, quick.fill);
     enum outcome outcome = exchange(x, in, &info, heaps, &out, &gone);
-    if (RXP_UNLIKELY(outcome == IN_THE_WAY)) {
-        keep(*in, c);
+    if (RXP_LIKELY(outcome == HELD_FOR_LIKE)) {
+        struct record_info like = info;
+        like.block = gone.block;
+        out.told = false;
+        if (RXP_UNLIKELY(!block_freed_is_whole(&like, quick.fill))) {
+            make_way(out, c);
+            return;
+        }
+        if (RXP_UNLIKELY(!spare_make(x, out.number, memory_of(&like))))
+            release(memory_of(&like), heaps);
     } else if (outcome == HELD_FOR) {
+        out.told = true;
         if (RXP_UNLIKELY(!block_freed_is_whole(&gone, quick.fill))) {
             make_way(out, c);
             return;
         }
-        if (RXP_UNLIKELY(out.told))
-            release_held(out.counted, memory_of(&gone), heaps);
-        else
-            release(memory_of(&gone), heaps);
-        if (out.more)
-            let_go_on(x, heaps, c);
+        release_held(out.counted, memory_of(&gone), heaps);
+    } else if (RXP_UNLIKELY(outcome == IN_THE_WAY)) {
+        keep(*in, c);
+        return;
+    } else {
+        return;
     }
+    if (out.more)
+        let_go_on(x, heaps, c);
 }
 
 /* False: nothing was done. */

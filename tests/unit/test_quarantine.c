@@ -107,6 +107,10 @@ static void others_blocks_may_go_either_way(void **state) {
     release(p);
     p = _RxAllocatePoolForOthers(NonPagedPool, 5000, TAG, NULL, 0);
     ExFreePool(p);
+    /* Nobody says that it is gone. Where some thread cannot be stopped it counts as there until its address is used again. */
+    void *again = _RxAllocatePoolForOthers(NonPagedPool, 5000, TAG, NULL, 0);
+    assert_ptr_equal(again, p);
+    release(again);
 }
 
 static void add_held(void *argument, uint32_t id, const struct record_info *info) {

@@ -73,8 +73,8 @@ struct thread_state {
     bool resting;              /* and for a while: heap_rest */
     bool unguarded : 1;        /* the next block was refused a guard page already: special.h */
     bool exempt : 1;           /* not for fail=: fault_exempt */
-    uint32_t direct_id;        /* the heap's, unless the thread is slow or resting: THREAD_NO_ID then */
-    struct heap *heap;         /* null: none yet, or past the exit hook */
+    uint32_t direct_id; /* the heap's, unless the thread is slow or resting: THREAD_NO_ID then */
+    struct heap *heap;  /* null: none yet, or past the exit hook */
 };
 
 #define THREAD_NO_ID 0xFFFFFFFFu

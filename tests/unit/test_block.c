@@ -65,7 +65,7 @@ static void one_block(POOL_TYPE type, ULONG size, size_t alignment) {
 
 static void every_size(void **state) {
     (void)state;
-    for (ULONG size = 1; size <= SIZES; size++)
+    for (ULONG size = 1; size <= SIZES; size += size < 2 * PAGE_SIZE ? 1 : IF_TSAN(31, 1))
         one_block(size & 1 ? PagedPool : NonPagedPoolNx, size, 16);
     for (ULONG size = 100000; size < 8u << 20; size = size * 3 + 1)
         one_block(PagedPool, size, 16);
@@ -81,7 +81,7 @@ static void cache_aligned_types(void **state) {
 static void any_alignment_of_the_pool_will_do(void **state) {
     (void)state;
     for (size_t alignment = 16; alignment <= 64; alignment *= 4) {
-        for (size_t size = 1; size <= SIZES; size += size < 3 * PAGE_SIZE ? 1 : 509) {
+        for (size_t size = 1; size <= SIZES; size += size < 3 * PAGE_SIZE ? IF_TSAN(7, 1) : 509) {
             size_t request = block_request(size, alignment, false);
             for (uintptr_t start = 0x10000; start < 0x10000 + 2 * PAGE_SIZE; start += 16 * 37) {
                 uintptr_t p = block_place(start, request, size, alignment);
@@ -97,7 +97,7 @@ static void any_alignment_of_the_pool_will_do(void **state) {
 static void exact_requests_fit_an_aligned_pool(void **state) {
     (void)state;
     for (size_t alignment = 16; alignment <= 64; alignment *= 4) {
-        for (size_t size = 1; size <= SIZES; size++) {
+        for (size_t size = 1; size <= SIZES; size += IF_TSAN(7, 1)) {
             size_t request = block_request(size, alignment, true);
             uintptr_t start = request >= PAGE_SIZE ? 0x20000 : 0x20000 + PAGE_SIZE - request;
             start &= ~(uintptr_t)(alignment - 1);

@@ -249,7 +249,7 @@ static void what_leaves_goes_to_its_kind(void **state) {
 
 /* --- threads --------------------------------------------------------------------------------- */
 
-enum { THREADS = 4, ROUNDS = 30000, SLOTS = 64 };
+enum { THREADS = 4, ROUNDS = IF_TSAN(6000, 30000), SLOTS = 64 };
 
 static void *_Atomic slots[SLOTS];
 
@@ -267,7 +267,7 @@ static void *trade(void *argument) {
                 return p;
             release(p);
         }
-        if (i % 5000 == 0)
+        if (i % (ROUNDS / 6) == 0)
             RxCheckAllMemoryBlocks();
     }
     return NULL;

@@ -86,7 +86,7 @@ static void tally_one(void *argument, const struct record_info *info) {
 /* Random entries and removals over few addresses, so that each is used many times, against an array. */
 static void it_agrees_with_a_model(void **state) {
     (void)state;
-    enum { PLACES = 20000, STEPS = 400000 };
+    enum { PLACES = 20000, STEPS = IF_TSAN(80000, 400000) };
     static uint32_t model[PLACES]; /* size of the live block, 0 none */
     uint64_t random = 12345, count = 0, size = 0;
     struct tally before = {0, 0}, after = {0, 0};
@@ -119,7 +119,7 @@ static void it_agrees_with_a_model(void **state) {
 /* A record and its share of the buckets: the promise is 96 bytes for each live block. */
 static void a_million_blocks_take_little(void **state) {
     (void)state;
-    enum { BLOCKS = 1000000 };
+    enum { BLOCKS = IF_TSAN(100000, 1000000) };
     uint64_t before = registry_bytes();
     for (uint64_t i = 0; i < BLOCKS; i++)
         assert_true(insert(BASE + 0x100000000 + i * 112, 64));
@@ -135,7 +135,7 @@ static void ghosts_are_bounded(void **state) {
     uint64_t bytes[2];
     for (int round = 0; round < 2; round++) {
         for (uint64_t step = 32; step <= 160; step += 16) {
-            for (uint64_t block = 0; block < 1 << 22; block += step) {
+            for (uint64_t block = 0; block < IF_TSAN(1 << 19, 1 << 22); block += step) {
                 assert_true(insert(BASE + 0x300000000 + block, 1));
                 registry_forget(BASE + 0x300000000 + block, 1);
             }
@@ -267,7 +267,7 @@ static void one_of_two_takes_has_the_block(void **state) {
     registry_forget(block, 1);
 }
 
-enum { THREADS = 4, ROUNDS = 100000 };
+enum { THREADS = 4, ROUNDS = IF_TSAN(20000, 100000) };
 
 static void *hammer(void *argument) {
     uint64_t own = BASE + 0x500000000 + (uint64_t)(uintptr_t)argument * REGISTRY_GRANULE;

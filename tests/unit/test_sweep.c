@@ -114,7 +114,7 @@ static void memory_that_cannot_be_read_is_passed_over(void **state) {
 
 /* --- threads --------------------------------------------------------------------------------- */
 
-enum { THREADS = 4, ROUNDS = 20000, SLOTS = 64 };
+enum { THREADS = 4, ROUNDS = IF_TSAN(4000, 20000), SLOTS = 64 };
 static void *_Atomic slots[SLOTS];
 
 static void *trade(void *argument) {
@@ -127,7 +127,7 @@ static void *trade(void *argument) {
         p = atomic_exchange(&slots[(random >> 33) % SLOTS], p);
         if (p != NULL)
             RxFreePool(p);
-        if (i % 4000 == 0)
+        if (i % (ROUNDS / 5) == 0)
             RxCheckAllMemoryBlocks();
     }
     return NULL;

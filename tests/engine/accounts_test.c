@@ -125,9 +125,9 @@ static void totals_agree_with_the_model(void **state) {
     const char *text = getenv("RXPOOL_TEST_SEED");
     uint64_t seed = text != NULL ? strtoull(text, NULL, 10) : 1;
     (void)state;
-    random_operations(1, seed, 30);
-    random_operations(100, seed + 1, 60);
-    random_operations(TAGS, seed + 2, 60);
+    random_operations(1, seed, SANITIZED ? 20 : 30);
+    random_operations(100, seed + 1, SANITIZED ? 20 : 60);
+    random_operations(TAGS, seed + 2, SANITIZED ? 20 : 60);
 }
 
 /* Every tag in the same few classes costs what one tag costs, and at most a quarter more. */

@@ -22,6 +22,7 @@
 /* Under a sanitizer each page that is touched takes many times as long, and what it sees it sees soon. */
 #define MOVES (SANITIZED ? 300u : 2000u)
 #define STEPS (SANITIZED ? 100u : 300u)
+#define STEPS_REFUSED (SANITIZED ? 30u : 100u) /* each copies a block */
 
 /* In a process of its own: a fork's child moves less. */
 static void in_child(void (*routine)(void)) {
@@ -286,12 +287,12 @@ static bool refuse_mremap(uint32_t flags) {
 
 static void all_refused(void) {
     if (refuse_mremap(0))
-        assert_int_equal(random_steps(100, 5), 0);
+        assert_int_equal(random_steps(STEPS_REFUSED, 5), 0);
 }
 
 static void second_step_refused(void) {
     if (refuse_mremap(MREMAP_MAYMOVE | MREMAP_FIXED))
-        assert_int_equal(random_steps(100, 6), 0);
+        assert_int_equal(random_steps(STEPS_REFUSED, 6), 0);
 }
 
 static void refused(void **state) {

@@ -14,7 +14,8 @@
 static void *block[BLOCKS];
 
 static size_t size_of(unsigned i) {
-    static const size_t sizes[] = {16, 100, 1000, 4096, 5000, 20000, 100000};
+    /* The largest are of slabs of few blocks and of pages of their own. */
+    static const size_t sizes[] = {16, 100, 1000, 4096, 5000, 10000, 66000};
     return sizes[i % 7];
 }
 

@@ -46,6 +46,23 @@ replayed() {
     done <replays
 }
 
+# --- a command that waits: seconds, in which the others run; looked at below ---------------------------
+
+cat >waits.c <<'END'
+#include <stdlib.h>
+#include <unistd.h>
+int main(void) {
+    void *p = malloc(100);
+    while (p == NULL)
+        pause();
+    free(p);
+    return 0;
+}
+END
+"$cc" -O0 -g -fno-builtin -o waits waits.c || exit 1
+rxpool run --fail new-stack -- ./waits >waits.out 2>waits.err &
+waiting=$!
+
 # --- a list of lines, each in two blocks; the careless one looks at neither --------------------------
 
 cat >list.c <<'END'
@@ -196,19 +213,10 @@ says '^rxpool: run 1: failed driver.c:5: exit status 1$'
 
 # --- ends that do not come ----------------------------------------------------------------------------
 
-cat >waits.c <<'END'
-#include <stdlib.h>
-#include <unistd.h>
-int main(void) {
-    void *p = malloc(100);
-    while (p == NULL)
-        pause();
-    free(p);
-    return 0;
-}
-END
-"$cc" -O0 -g -fno-builtin -o waits waits.c || exit 1
-check "a command that waits" 1 rxpool run --fail new-stack -- ./waits
+wait "$waiting"
+name="a command that waits" got=$?
+mv waits.err err
+[ "$got" = 1 ] || fail "$name: status $got, not 1"
 says 'failed main at [^ ]*waits.c:[0-9]* (waits+0x[0-9a-f]*): ended by rxpool, it took too long$'
 check "little time" 0 rxpool run --fail new-stack --seconds 1 -- ./waits
 says 'no time is left'

@@ -65,20 +65,21 @@ exports='@KfAcquireSpinLock@4 @KfReleaseSpinLock@8 @KfLowerIrql@4 @KfRaiseIrql@4
     _RtlInitUnicodeString@8 _PsGetCurrentThreadId@0 _RtlCaptureStackBackTrace@16 _DbgBreakPoint@0 _ExRaiseStatus@4 _KdRefreshDebuggerNotPresent@0
     _memcpy _memmove _memset _memcmp ___udivdi3 ___umoddi3'
 
-compile() { # FILE FLAGS...
-    file=$1
-    shift
+compile() { # FILE OBJECT FLAGS...
+    file=$1 object=$2
+    shift 2
     clang --target=i686-w64-windows-gnu -std=gnu11 -O2 -ffreestanding -mno-sse -mno-mmx -mno-x87 -Wall -Wextra \
         -Werror -Wno-multichar -Wframe-larger-than=512 -D_WIN32_WINNT=0x0602 -nostdinc -isystem "$own" \
-        -isystem "$kit/.." -isystem "$kit" -I. -I../include/rxpool "$@" -c "$file" \
-        -o "$work/$(echo "$file" | tr / _).o"
+        -isystem "$kit/.." -isystem "$kit" -I. -I../include/rxpool "$@" -c "$file" -o "$work/$object"
 }
 
 i686() {
+    # The kit's headers are most of each file: once for all.
+    compile plat/ntkernel.h ntkernel.pch -x c-header
     for file in $sources; do
-        compile "$file" -include plat/ntkernel.h
+        compile "$file" "$(echo "$file" | tr / _).o" -include-pch "$work/ntkernel.pch"
     done
-    compile plat/ntkernel_cpu.c
+    compile plat/ntkernel_cpu.c ntkernel_cpu.o
     nm "$work"/*.o | awk 'NF == 2 && $1 == "U" { print $2 }' | sed 's/^__imp_//' | sort -u >"$work/wanted"
     nm "$work"/*.o | awk 'NF == 3 { print $3 }' | sort -u >"$work/defined"
     # shellcheck disable=SC2086 # words

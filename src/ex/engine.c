@@ -110,7 +110,7 @@ static bool only_rests(struct heap *heap) {
 static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, unsigned class) {
     struct heap *heap = engine_thread.heap;
 
-    if (engine_thread.table != heap->table && !only_rests(heap))
+    if (engine_thread.table != heap->table && (heap->sample_due != 0 || !only_rests(heap)))
         return NULL;
     uint32_t account = heap_known(heap, alias);
     if (account == 0)
@@ -123,8 +123,8 @@ static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, 
 
 RXP_INLINE void *known_serve(uint64_t alias, enum class_layout layout, struct binset *bins,
                              unsigned class) {
-    if (RXP_UNLIKELY(
-            special_asks())) /* by the caller's slow path, which serves what has a guard page */
+    /* What may have a guard page is served by the caller's slow path; where one in so many may, the table misses then. */
+    if (RXP_UNLIKELY(special_asks() & ~SPECIAL_SAMPLE))
         return NULL;
     return bins != NULL ? own_alloc(engine_thread.heap, bins, class)
                         : known_alloc(alias, layout, class);

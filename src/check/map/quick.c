@@ -78,11 +78,17 @@ RXP_INLINE bool is_plain(uint64_t state_word, enum record_state state, unsigned 
 /* What follows serves blocks of the pool, or of a heap's families, which are alike but for what they are called. */
 #define ANY_FAMILY(heaps) ((heaps) ? HEAP_MALLOC : 0)
 
+/* What a state word says of the family alone. */
+RXP_INLINE uint64_t family_word(unsigned family) {
+    return record_state_word(&(const struct record_info){.family = (uint8_t)family}, 0);
+}
+
+#define FAMILIES family_word(0xFF)
+
 /* The same of a block that was freed, of whichever of a heap's families. */
 RXP_INLINE bool is_plain_freed(uint64_t state_word, enum record_state state, bool heaps) {
-    const uint64_t families = record_state_word(&(const struct record_info){.family = 0xFF}, 0);
-    return is_plain(heaps ? state_word & ~families : state_word, state, 0) &&
-           (!heaps || (state_word & families) != 0);
+    return is_plain(heaps ? state_word & ~FAMILIES : state_word, state, 0) &&
+           (!heaps || (state_word & FAMILIES) != 0);
 }
 
 /* What is read of the record of such a block. */
@@ -224,7 +230,6 @@ RXP_INLINE bool spare_is(const struct context *x, const struct record *r, size_t
  */
 RXP_INLINE void *spare_use(struct context *x, struct record *r, unsigned family, uint32_t site,
                            uint32_t time, struct contents contents, bool heaps) {
-    const uint64_t families = record_state_word(&(const struct record_info){.family = 0xFF}, 0);
     uint32_t number = x->spare.number;
     if (RXP_UNLIKELY(!context_enter_easy(x)))
         return NULL;
@@ -236,8 +241,7 @@ RXP_INLINE void *spare_use(struct context *x, struct record *r, unsigned family,
     uint64_t state = record_step(record_get(r, RECORD_STATE), RECORD_GHOST, RECORD_LIVE);
     const struct record_info info = plain_info(r, record_get(r, RECORD_BLOCK), state, heaps);
     if (heaps)
-        state = (state & ~families) |
-                record_state_word(&(const struct record_info){.family = (uint8_t)family}, 0);
+        state = (state & ~FAMILIES) | family_word(family);
     block_put_live_as(&info, contents.fill, contents.pattern);
     lists_begin(r, site, time, state, x);
     x->latest = info.block;
@@ -407,15 +411,15 @@ struct exchanged {
     struct record *r; /* of the block that left for it */
     uint32_t number;  /* of that record */
     uint64_t held;    /* its state word before */
-    bool told, more;  /* as in struct take */
+    bool more;        /* as in struct take */
     struct counted_block counted;
 };
 
-static RXP_COLD void make_way(struct exchanged from, const struct caller *c) {
+static RXP_COLD void make_way(struct exchanged from, bool told, const struct caller *c) {
     struct take t;
     t.irql = PASSIVE_LEVEL;
     t.victims = 1;
-    t.told = from.told;
+    t.told = told;
     t.counted = from.counted;
     t.more = from.more;
     t.surplus = false;
@@ -458,10 +462,10 @@ RXP_INLINE void push(struct context *x, struct queue *q, const struct taken *in)
 }
 
 enum outcome {
-    IN_THE_WAY, /* nothing was done */
-    HELD_TOO,   /* there was room */
-    HELD_FOR,   /* instead of the block that *gone and *out tell */
-    HELD_FOR_LIKE, /* instead of one for which *info stands, but for the address: that is gone->block */
+    IN_THE_WAY,    /* nothing was done */
+    HELD_TOO,      /* there was room */
+    HELD_FOR,      /* instead of the block that *gone and *out tell */
+    HELD_FOR_LIKE, /* the same of one like it, of which *gone has the address alone */
 };
 
 /*
@@ -605,17 +609,15 @@ RXP_INLINE void end(const struct taken *in, uint64_t block, struct context *x, b
     if (RXP_LIKELY(outcome == HELD_FOR_LIKE)) {
         struct record_info like = info;
         like.block = gone.block;
-        out.told = false;
         if (RXP_UNLIKELY(!block_freed_is_whole(&like, quick.fill))) {
-            make_way(out, c);
+            make_way(out, false, c);
             return;
         }
         if (RXP_UNLIKELY(!spare_make(x, out.number, memory_of(&like))))
             release(memory_of(&like), heaps);
     } else if (outcome == HELD_FOR) {
-        out.told = true;
         if (RXP_UNLIKELY(!block_freed_is_whole(&gone, quick.fill))) {
-            make_way(out, c);
+            make_way(out, true, c);
             return;
         }
         release_held(out.counted, memory_of(&gone), heaps);

@@ -101,7 +101,7 @@ RXP_INLINE struct binset *bins_own(const struct table_entry *e, uint64_t alias, 
 
 /* The call is slow for no other reason than that the heap rests, and that has been seen to. */
 static bool only_rests(struct heap *heap) {
-    if (!engine_thread.resting || engine_thread.slow || engine_slow_always)
+    if (!engine_thread.resting || engine_thread.slow || engine_slow_always || heap->sample_due != 0)
         return false;
     heap_rested(heap);
     return true;
@@ -110,7 +110,7 @@ static bool only_rests(struct heap *heap) {
 static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, unsigned class) {
     struct heap *heap = engine_thread.heap;
 
-    if (engine_thread.table != heap->table && (heap->sample_due != 0 || !only_rests(heap)))
+    if (engine_thread.table != heap->table && !only_rests(heap))
         return NULL;
     uint32_t account = heap_known(heap, alias);
     if (account == 0)

@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 
 #include "check/registry.h"
-#include "plat/alone.h"
+#include "plat/exchange.h"
 
 enum record_word {
     RECORD_BLOCK,
@@ -114,11 +114,8 @@ RXP_INLINE bool record_move(struct record *r, uint64_t *state_word, enum record_
 
 /* LIVE, as the word says, to FILLING; false when another thread moved it first. */
 RXP_INLINE bool record_take(struct record *r, uint64_t state_word) {
-    uint64_t filling = record_step(state_word, RECORD_LIVE, RECORD_FILLING);
-    if (RXP_LIKELY(plat_is_alone()))
-        return RXP_LIKELY(plat_exchange_alone(&r->word[RECORD_STATE], state_word, filling));
-    return RXP_LIKELY(atomic_compare_exchange_strong_explicit(
-        &r->word[RECORD_STATE], &state_word, filling, memory_order_acq_rel, memory_order_acquire));
+    return RXP_LIKELY(plat_exchange(&r->word[RECORD_STATE], state_word,
+                                    record_step(state_word, RECORD_LIVE, RECORD_FILLING)));
 }
 
 RXP_INLINE void record_set_state(struct record *r, enum record_state to) {

@@ -99,11 +99,20 @@ RXP_INLINE struct binset *bins_own(const struct table_entry *e, uint64_t alias, 
     return RXP_LIKELY(STATE_LOAD(&e->alias) == alias && e->bins->own >> class & 1) ? e->bins : NULL;
 }
 
-/* The call is slow for no other reason than that the heap rests, and that has been seen to. */
+/* What the heap wants to do at the next allocation. */
+RXP_INLINE void heap_turn(struct heap *heap) {
+    if (RXP_UNLIKELY(engine_thread.peeks))
+        heap_peeked(heap);
+    if (RXP_UNLIKELY(engine_thread.resting))
+        heap_rested(heap);
+}
+
+/* The call is slow for no other reason than that the heap rests or peeks, and that has been seen to. */
 static bool only_rests(struct heap *heap) {
-    if (!engine_thread.resting || engine_thread.slow || engine_slow_always || heap->sample_due != 0)
+    if ((!engine_thread.resting && !engine_thread.peeks) || engine_thread.slow ||
+        engine_slow_always || heap->sample_due != 0)
         return false;
-    heap_rested(heap);
+    heap_turn(heap);
     return true;
 }
 
@@ -198,8 +207,7 @@ static void *any_alloc(uint64_t alias, uint64_t key, size_t size, size_t alignme
 
     if (RXP_UNLIKELY(heap == NULL))
         return engine_ready() ? late_alloc(key, size, alignment, flags) : NULL;
-    if (RXP_UNLIKELY(engine_thread.resting))
-        heap_rested(heap);
+    heap_turn(heap);
     return heap_alloc(heap, alias, key, size, alignment, flags);
 }
 

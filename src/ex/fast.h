@@ -73,6 +73,7 @@ struct thread_state {
     bool resting;              /* and for a while: heap_rest */
     bool unguarded : 1;        /* the next block was refused a guard page already: special.h */
     bool exempt : 1;           /* not for fail=: fault_exempt */
+    bool peeks : 1;            /* so does its next allocation: heap_peek */
     uint32_t direct_id; /* the heap's, unless the thread is slow or resting: THREAD_NO_ID then */
     struct heap *heap;  /* null: none yet, or past the exit hook */
 };
@@ -85,7 +86,7 @@ THREAD_LOCAL_DECLARE(struct thread_state, engine_thread_state);
 extern struct table_entry engine_miss[2];
 extern struct slab engine_no_slab;
 
-/* The free that takes slab.until_look to 0: empty, no longer full, or time to look. */
+/* The free whose turn it is by slab.freed: empty, no longer full, or time to look. */
 void slab_free_event(struct slab *slab);
 
 RXP_INLINE size_t table_offset(uint64_t alias, uint64_t mask) {
@@ -162,8 +163,7 @@ RXP_INLINE void fast_give(struct slab *slab, void *block) {
 
     b->next = slab->free;
     slab->free = b;
-    RXP_COUNTER_ADD(&slab->frees, 1);
-    if (RXP_UNLIKELY(--slab->until_look == 0))
+    if (RXP_UNLIKELY(!RXP_COUNTER_ADD_CARRIES(&slab->freed, FREED_STEP)))
         slab_free_event(slab);
 }
 

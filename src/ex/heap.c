@@ -8,8 +8,11 @@
 
 #define WINDOW 1024u /* looks; then all heat is halved */
 /* An account is warm with so many looks, and one in so many of all. */
-#define WARM_LOOKS 4u
+#define WARM_LOOKS 3u
 #define WARM_SHARE 20u
+/* The same where the heap is crowded. */
+#define WARM_LOOKS_CROWDED 16u
+#define WARM_SHARE_CROWDED 9u
 /* Calls for a class of a warm account until it has slabs of its own. */
 #define ASKED_ENOUGH 4u
 #define SETS_MOST 2048u
@@ -387,7 +390,9 @@ static bool heat_enough(struct heap *heap, uint32_t account) {
         e->account = account;
     }
     e->heat++;
-    return e->heat >= WARM_LOOKS && e->heat * WARM_SHARE >= heap->looks_in_window;
+    return heap->crowded ? e->heat >= WARM_LOOKS_CROWDED &&
+                               e->heat * WARM_SHARE_CROWDED >= heap->looks_in_window
+                         : e->heat >= WARM_LOOKS && e->heat * WARM_SHARE >= heap->looks_in_window;
 }
 
 static enum class_layout layout_of(uint32_t account) {
@@ -463,6 +468,24 @@ void heap_rest(void) {
     heap->rest_until = heap->filled + REST_FILLED;
     heap->rest_calls = 0;
     heap->rest_again = 0;
+}
+
+void heap_peek(struct heap *heap) {
+    engine_thread.peeks = true;
+    heap_miss(heap, true);
+}
+
+void heap_peeked(struct heap *heap) {
+    uint64_t now = plat_clock_ms();
+
+    engine_thread.peeks = false;
+    if (heap->sample_due == 0)
+        heap_miss(heap, false);
+    if (now - heap->ticked_at < options_get()->purge_ms)
+        return;
+    heap->ticked_at = now;
+    slab_sweep(heap);
+    range_purge(true);
 }
 
 static void rest_over(struct heap *heap) {

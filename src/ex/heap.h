@@ -35,8 +35,11 @@ struct heap {
     uint32_t slab_count;
     uint32_t
         idle_pages; /* dirty pages of those that are SLAB_IDLE, as of when they were found so */
-    uint32_t idle_slabs; /* how many those are */
-    uint32_t looks;      /* events since the clock was last asked */
+    uint32_t idle_slabs;   /* how many those are */
+    uint32_t seldom_pages; /* of current slabs that may be empty for a while before it is seen */
+    uint32_t lonely_slabs; /* of them, those with hardly a block */
+    bool crowded;          /* there were too many of those since the last sweep */
+    uint32_t looks;        /* events since the clock was last asked */
     struct heap *next_free;
     struct binset *sets;                   /* every binset, mixed ones included */
     struct binset mixed[2];                /* by layout */
@@ -44,6 +47,7 @@ struct heap {
     uint32_t looks_in_window;
     uint32_t set_count;
     uint64_t next_sweep; /* ms */
+    uint64_t ticked_at;  /* ms: when it last asked the clock */
     uint64_t rested_at;  /* ms: when a call last came by while it rests */
     uint32_t filled;     /* slabs from which it had the last block, ever */
     uint32_t rest_until; /* so many, and it rests no longer */
@@ -69,6 +73,13 @@ struct heap *heap_mine(void);
 void heap_rest(void);
 /* An allocation came by while the thread's heap rests. */
 void heap_rested(struct heap *heap);
+/*
+ * The calling thread's next allocation takes the slow path and looks at the clock: where nothing has come by for purge=
+ * milliseconds, what is empty goes back. For slabs that are looked at seldom, and may all be empty when the last look is over.
+ */
+void heap_peek(struct heap *heap);
+/* That allocation came by. */
+void heap_peeked(struct heap *heap);
 /* The calling thread's allocations take the slow path until it is told otherwise; its frees do not. */
 void heap_miss(const struct heap *heap, bool miss);
 /* The heap of threads past their end; its user holds the late lock. Null when memory is short. */

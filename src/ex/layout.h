@@ -20,7 +20,7 @@
 #include "base/base.h"
 
 #define LAYOUT_MAGIC "rxpool range v1\n" /* 16 bytes, no terminator */
-#define LAYOUT_VERSION 4u
+#define LAYOUT_VERSION 5u
 
 #define POOL_PAGE_SHIFT 12
 #define POOL_PAGE_SIZE ((size_t)1 << POOL_PAGE_SHIFT)
@@ -84,16 +84,16 @@ struct counters {
 /*
  * What an account's blocks on mixed slabs have done in one heap since their flow was last carried into the account's
  * counters. One addition counts a block and its bytes:
- *   in    | blocks again: 5 bits | blocks: 23 | bytes / 16: 36 |
- *   out                          | blocks: 23 | bytes / 16: 36 | 0: 5 |
- * The addition's own flags tell what is due: each 32nd block in carries out of the word, the 2^22nd block out sets its
- * sign. From its 2^22nd block on a flow is carried, `in` at the next look; blocks of up to 64 KiB have filled neither by then.
+ *   in    | blocks again: 6 bits | blocks: 22 | bytes / 16: 36 |
+ *   out                          | blocks: 22 | bytes / 16: 36 | 0: 6 |
+ * The addition's own flags tell what is due: each 64th block in carries out of the word, the 2^21st block out sets its
+ * sign. From its 2^21st block on a flow is carried, `in` at the next look; blocks of up to 64 KiB have filled neither by then.
  */
 struct flow {
     _Atomic uint64_t in, out;
 };
 
-#define LOOK_SHIFT 5
+#define LOOK_SHIFT 6
 #define LOOK_EACH (1u << LOOK_SHIFT)
 #define FLOW_SHIFT 36
 /* What a block adds to `in`; to `out` FLOW_OUT of it. */
@@ -111,8 +111,8 @@ struct flow {
  * An account: (tag, type bits, site). Never freed. Figures:
  *   allocs = retired_allocs + sum over its own slabs of slab.allocs
  *            + sum over heaps of (counters.allocs + blocks of flow.in) + shared_counters.allocs
- *   frees  = retired_frees + sum over its own slabs of (slab.frees + pushes) + the same of counters and flow.out
- *   bytes  = sum over its own slabs of (allocs - frees - pushes) * block_size + bytes_in - bytes_out
+ *   frees  = retired_frees + sum over its own slabs of (FREED_COUNT(slab.freed) + pushes) + the same of counters and flow.out
+ *   bytes  = sum over its own slabs of (allocs - FREED_COUNT(freed) - pushes) * block_size + bytes_in - bytes_out
  *            + bytes of flow.in - bytes of flow.out
  *   diff   = allocs - frees, less held_blocks for the caller's view
  * A slab that retires is folded in between fold_begin and fold_end: a reader that finds them apart, or
@@ -174,10 +174,22 @@ enum remote_state {
 };
 
 /*
+ * What the owner of a slab has freed, and when it looks up: one addition counts a free and is told that its turn has come.
+ *   freed   | frees that go by before the one that looks: 16 | frees, ever: 48 |
+ * It carries out of the word unless none was left to go by. A count of FREED_MOST, three days of a loop over one block, is taken
+ * off allocs and freed at the next look, and put into the account.
+ */
+#define FREED_SHIFT 48
+#define FREED_COUNT(freed) ((freed) & (((uint64_t)1 << FREED_SHIFT) - 1))
+#define FREED_STEP (((uint64_t)UINT16_MAX << FREED_SHIFT) + 1)
+#define FREED_MOST ((uint64_t)1 << (FREED_SHIFT - 1))
+#define FREED_LOOK_MOST 65536u /* frees, the one that looks among them */
+
+/*
  * Slab descriptor, two cache lines. The first is what allocate and free touch; the second is for
  * everybody else's frees and for the slow paths.
  *
- *   live blocks = allocs - frees - pushes >= 0           (exact with no call in flight)
+ *   live blocks = allocs - FREED_COUNT(freed) - pushes >= 0    (exact with no call in flight)
  *   blocks on `free` + on the remote list + live + not yet carved = capacity
  *   generation is odd while kind, account or class change; it never goes back.
  */
@@ -185,7 +197,7 @@ struct slab {
     /* line 0, written by the owner */
     void *free;              /* free blocks, linked through their first word */
     _Atomic uint64_t allocs; /* ever, since taken into service */
-    _Atomic uint64_t frees;  /* by the owner; others count in `remote` */
+    _Atomic uint64_t freed;  /* by the owner; others count in `remote` */
     union {
         uint64_t side; /* mixed: address of uint32_t[SIDE_ENTRIES] */
         uint64_t
@@ -197,7 +209,7 @@ struct slab {
         uint32_t tag;       /* of the account */
         uint64_t flow_unit; /* mixed: FLOW_OF(block_size) */
     };
-    uint32_t until_look;      /* frees by the owner until it looks up: empty, or no longer full */
+    uint32_t sampled;         /* allocs, low half, when they were last counted for special=1/N */
     uint32_t reciprocal;      /* ceil(2^32 / block_size) */
     _Atomic uint32_t owner;   /* heap id; with OWNER_SLOW set it never equals a thread's id */
     uint16_t unit_mask;       /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
@@ -221,9 +233,9 @@ struct slab {
     uint16_t carved; /* units of the slab that were carved into blocks */
     uint8_t layout;  /* enum class_layout */
     uint8_t flags;
-    uint8_t looks;      /* times its owner looked while it was current and held few blocks */
+    uint8_t looks;      /* of its owner's while it was current, the first ones */
+    uint8_t seldom;     /* of its pages in heap.seldom_pages */
     uint8_t came_dirty; /* pages that were there when it was taken into service */
-    uint32_t sampled;   /* allocs, low half, when they were last counted for special=1/N */
 };
 
 /*

@@ -102,6 +102,6 @@ void slab_push(struct slab *slab, void *block) {
     if (next != state)
         remote_notify(heap, slab);
     else if (state == REMOTE_ORPHAN &&
-             STATE_LOAD(&slab->allocs) == STATE_LOAD(&slab->frees) + pushes)
+             STATE_LOAD(&slab->allocs) == FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes)
         remote_retire(heap, slab);
 }

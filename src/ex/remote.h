@@ -29,7 +29,7 @@ bool remote_become_full(struct slab *slab, unsigned eighth);
 RXP_INLINE bool remote_make_full(struct slab *slab, unsigned eighth) {
     uint64_t w = STATE_LOAD(&slab->remote);
 
-    slab->until_look = eighth;
+    slab_look_in(slab, eighth);
     if (RXP_UNLIKELY(REMOTE_HEAD(w) != 0 || REMOTE_STATE(w) != REMOTE_FULL))
         return remote_become_full(slab, eighth);
     /* A pusher that still sees the last time's mark, which is no higher, notifies the sooner. */

@@ -20,11 +20,20 @@
 
 /*
  * A current slab's owner looks up when all that lives in it could be gone. Where that is few blocks, as in a loop that
- * allocates and frees one, it soon looks at every LOOK_EVERY-th free only.
+ * allocates and frees one, it soon looks at every LOOK_EVERY-th free only; and where it is more, if the carved pages of all
+ * such slabs of the heap are no more than SELDOM_PAGES, a MiB: so much may be empty without anybody having seen it.
  */
 #define LOOK_FEW 32u
 #define LOOKS_MOST 8u
 #define LOOK_EVERY 512u
+#define SELDOM_PAGES 256u
+/*
+ * A current slab that held fewer than LONELY blocks of up to LONELY_SIZE bytes for long, and more than CROWD of them in a heap: what each has, a page and a
+ * descriptor, are more than first-level caches hold, while the blocks would fit into them on mixed slabs.
+ */
+#define LONELY 8u
+#define LONELY_SIZE 1024u
+#define CROWD 384u
 /* Where pages come ahead: as many at a time. */
 #define AHEAD (4 * POOL_PAGE_SIZE)
 /* Of a bin, before another one may come from a huge page. */
@@ -36,7 +45,6 @@
 #define IDLE_PAGES_EACH 2u
 /* Where less than this share of a heap's slabs holds a block, it counts as emptied. */
 #define EMPTIED_SHARE 4u
-#define LOOK_NEVER UINT32_MAX
 /* Slabs that tell how much of a heap is free. */
 #define ROOM_LOOKS 64u
 
@@ -161,26 +169,55 @@ static void bin_unlink(struct heap *heap, struct binset *set, struct slab *slab)
     slab->bin_next = slab->bin_prev = 0;
 }
 
-/* Frees until the owner of a current slab with so many live blocks looks again. */
-static uint32_t look_after(struct slab *slab, uint32_t live) {
-    if (live >= LOOK_FEW) {
-        slab->looks = 0;
-        return live;
-    }
-    if (slab->looks == LOOKS_MOST)
-        return LOOK_EVERY;
-    slab->looks++;
-    return live == 0 ? 1 : live;
+static void seldom_forget(struct heap *heap, struct slab *slab) {
+    heap->lonely_slabs -= (slab->flags & SLAB_LONELY) != 0;
+    heap->seldom_pages -= slab->seldom;
+    slab->seldom = 0;
+    slab->flags &= (uint8_t) ~(SLAB_SELDOM | SLAB_LONELY);
 }
 
-static void bin_set_current(struct binset *set, struct slab *slab) {
+/* Frees until the owner of a slab with more than a few live blocks looks again, which it has often enough. */
+static RXP_NOINLINE uint32_t look_after_many(struct heap *heap, struct slab *slab, uint32_t live) {
+    unsigned pages = slab_carved_pages(slab);
+
+    seldom_forget(heap, slab);
+    if (live >= LOOK_EVERY || heap->seldom_pages + pages > SELDOM_PAGES)
+        return live;
+    slab->flags |= SLAB_SELDOM;
+    slab->seldom = (uint8_t)pages;
+    heap->seldom_pages += pages;
+    return LOOK_EVERY;
+}
+
+static RXP_NOINLINE void look_lonely(struct heap *heap, struct slab *slab) {
+    slab->flags ^= SLAB_LONELY;
+    heap->lonely_slabs += slab->flags & SLAB_LONELY ? 1 : -1;
+}
+
+/* Frees until the owner of a current slab with so many live blocks looks again. */
+static uint32_t look_after(struct heap *heap, struct slab *slab, uint32_t live) {
+    if (slab->looks < LOOKS_MOST) {
+        slab->looks++;
+        return live == 0 ? 1 : live;
+    }
+    if (live >= LOOK_FEW)
+        return look_after_many(heap, slab, live);
+    slab->flags |= SLAB_SELDOM;
+    if (slab->block_size <= LONELY_SIZE && (live < LONELY) != ((slab->flags & SLAB_LONELY) != 0))
+        look_lonely(heap, slab);
+    return LOOK_EVERY;
+}
+
+static void bin_set_current(struct heap *heap, struct binset *set, struct slab *slab) {
     slab->flags |= SLAB_CURRENT;
-    slab->until_look = look_after(slab, (uint32_t)slab_live(slab));
+    slab_look_in(slab, look_after(heap, slab, (uint32_t)slab_live(slab)));
     set->current[slab->size_class] = slab;
 }
 
 static void bin_clear_current(struct heap *heap, struct binset *set, struct slab *slab) {
     idle_forget(heap, slab);
+    if (slab->flags & SLAB_LONELY || slab->seldom != 0)
+        seldom_forget(heap, slab);
     slab->flags &= (uint8_t)~SLAB_CURRENT;
     set->current[slab->size_class] = &engine_no_slab;
 }
@@ -280,8 +317,7 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
 
     slab->free = NULL;
     STATE_STORE(&slab->allocs, 0);
-    STATE_STORE(&slab->frees, 0);
-    slab->until_look = LOOK_NEVER;
+    STATE_STORE(&slab->freed, 0);
     slab->reciprocal = c->reciprocal;
     slab->unit_mask = c->unit_mask;
     slab->limit = c->limit;
@@ -296,7 +332,7 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->flags = 0;
     slab->carved = 0;
     slab->collected = 0;
-    slab->looks = 0;
+    slab->looks = slab->seldom = 0;
     slab->sampled = 0;
     slab->bin_next = slab->bin_prev = 0;
     STATE_STORE(&slab->remote, remote_word(0, REMOTE_OWNED, 0));
@@ -384,7 +420,7 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
     unsigned dirty = slab_dirty_pages(slab);
     uint64_t pushes = remote_close(slab);
 
-    rxp_assert(STATE_LOAD(&slab->allocs) == STATE_LOAD(&slab->frees) + pushes);
+    rxp_assert(STATE_LOAD(&slab->allocs) == FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes);
     if (slab->flags & SLAB_LINKED)
         bin_unlink(heap, set, slab);
     if (slab->flags & SLAB_CURRENT)
@@ -399,7 +435,7 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
         account_fold_begin(account_at(account));
         slab_hide(slab);
         account_fold_end(account_at(account), STATE_LOAD(&slab->allocs),
-                         STATE_LOAD(&slab->frees) + pushes);
+                         FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes);
     }
     if (range_return(slab, 1, dirty))
         heap_rest();
@@ -450,8 +486,8 @@ static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
         bin_link(set, slab, true);
     if (slab->flags & SLAB_CURRENT)
-        live = look_after(slab, (uint32_t)live);
-    slab->until_look = live == 0 ? LOOK_EVERY : (uint32_t)live;
+        live = look_after(heap, slab, (uint32_t)live);
+    slab_look_in(slab, live == 0 ? LOOK_EVERY : (uint32_t)live);
 }
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
@@ -462,7 +498,7 @@ static RXP_NOINLINE bool slab_put_back(struct heap *heap, struct binset *set, st
 
     bin_clear_current(heap, set, slab);
     bin_link(set, slab, false);
-    slab->until_look = live == 0 ? LOOK_EVERY : (uint32_t)live;
+    slab_look_in(slab, live == 0 ? LOOK_EVERY : (uint32_t)live);
     return true;
 }
 
@@ -475,6 +511,15 @@ RXP_INLINE bool slab_put_aside(struct heap *heap, struct binset *set, struct sla
     if (!remote_make_full(slab, c->eighth))
         return false;
     bin_clear_current(heap, set, slab);
+    return true;
+}
+
+/* Of a current slab: what counts as seldom looked at is more then. */
+static bool slab_carve_more(struct heap *heap, struct slab *slab) {
+    if (!slab_carve(slab))
+        return false;
+    if (slab->flags & SLAB_SELDOM)
+        slab_look_in(slab, look_after(heap, slab, (uint32_t)slab_live(slab)));
     return true;
 }
 
@@ -499,7 +544,7 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
     if (slab != &engine_no_slab) {
         special_look(heap, slab);
         idle_forget(heap, slab);
-        if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve(slab)))
+        if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve_more(heap, slab)))
             return true;
         if (!slab_put_aside(heap, set, slab))
             return true;
@@ -509,7 +554,7 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
     while (set->partial[class] != 0) {
         slab = range_slab_by_id(set->partial[class]);
         bin_unlink(heap, set, slab);
-        bin_set_current(set, slab);
+        bin_set_current(heap, set, slab);
         if (slab_has_block(slab) || slab_carve(slab) || !slab_put_aside(heap, set, slab))
             return true;
     }
@@ -518,7 +563,7 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
         slab = slab_new_again(heap, set, class);
     if (slab == NULL)
         return false;
-    bin_set_current(set, slab);
+    bin_set_current(heap, set, slab);
     return slab_carve(slab);
 }
 
@@ -555,17 +600,57 @@ static void slab_come_next(struct heap *heap, struct binset *set, struct slab *s
     set->current[slab->size_class] = slab;
 }
 
+/* Its blocks stay; the next ones come from mixed slabs, unless the class earns slabs of its own again. */
+static void disown_bin(struct heap *heap, struct binset *set, unsigned class) {
+    struct slab *slab = set->current[class];
+
+    heap_disown(set, class);
+    if (slab != &engine_no_slab)
+        slab_put_back(heap, set, slab);
+}
+
+static RXP_COLD void slab_disperse(struct heap *heap) {
+    for (struct binset *set = heap->sets; set != NULL; set = set->next)
+        if (set->account != 0) {
+            set->first = set->warm = false;
+            for (unsigned c = 0; c < engine_classes.count[set->layout]; c++)
+                disown_bin(heap, set, c);
+        }
+    heap->crowded = true;
+}
+
 /* A slow path that comes by often need not ask the clock each time. */
 static void heap_tick_seldom(struct heap *heap) {
     if (heap->looks++ % CLOCK_EVERY == 0)
         heap_tick(heap);
 }
 
+/* Before freed is full: whole 2^32 of allocs and frees, whose low halves others remember, go into the account. */
+static RXP_COLD void slab_carry(struct slab *slab) {
+    uint32_t account = STATE_LOAD(&slab->account);
+    uint64_t freed = STATE_LOAD(&slab->freed), n = FREED_COUNT(freed) & ~(uint64_t)UINT32_MAX;
+
+    if (account != 0)
+        account_fold_begin(account_at(account));
+    generation_open(slab);
+    STATE_STORE(&slab->allocs, STATE_LOAD(&slab->allocs) - n);
+    STATE_STORE(&slab->freed, freed - n);
+    generation_close(slab);
+    if (account != 0)
+        account_fold_end(account_at(account), n, n);
+}
+
 void slab_free_event(struct slab *slab) {
     struct heap *heap = engine_thread.heap;
     struct binset *set = heap_set_of(heap, slab);
 
+    if (RXP_UNLIKELY(STATE_LOAD(&slab->freed) & FREED_MOST))
+        slab_carry(slab);
     special_look(heap, slab);
+    if ((slab->flags & (SLAB_SELDOM | SLAB_CURRENT)) == (SLAB_SELDOM | SLAB_CURRENT))
+        heap_peek(heap);
+    if (heap->lonely_slabs > CROWD)
+        slab_disperse(heap);
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
         slab_come_next(heap, set, slab);
     slab_settle(heap, set, slab);
@@ -605,6 +690,7 @@ static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
 
 void slab_sweep(struct heap *heap) {
     slab_drain(heap);
+    heap->crowded = false;
     for (struct binset *set = heap->sets; set != NULL; set = set->next) {
         set->warm = false;
         for (unsigned c = 0; c < engine_classes.count[set->layout]; c++)
@@ -623,6 +709,7 @@ bool heap_sweep_due(struct heap *heap, uint64_t now) {
 void heap_tick(struct heap *heap) {
     uint64_t now = plat_clock_ms();
 
+    heap->ticked_at = now;
     if (RXP_UNLIKELY(heap->rest_again != 0 && now >= heap->rest_again))
         heap_rest();
     if (!heap_sweep_due(heap, now))

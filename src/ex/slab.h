@@ -13,6 +13,9 @@
     4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
 #define SLAB_AHEAD 8u  /* its pages were not there when it was taken, and come several at a time */
 #define SLAB_FIRST 16u /* of its bin, when it was taken */
+#define SLAB_SELDOM                                                                                \
+    32u /* current, and looked at seldom: it may be empty for a while before that is seen */
+#define SLAB_LONELY 64u /* and held hardly a block each time */
 
 /* Whether every block is written whole by who is asked for it, the checked build with fill=: set once. */
 extern RXP_HIDDEN _Atomic bool slab_writes_all;
@@ -20,7 +23,12 @@ extern RXP_HIDDEN _Atomic bool slab_writes_all;
 /* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
 RXP_INLINE uint64_t slab_live(const struct slab *slab) {
     uint64_t pushes = REMOTE_PUSHES(atomic_load_explicit(&slab->remote, memory_order_acquire));
-    return STATE_LOAD(&slab->allocs) - STATE_LOAD(&slab->frees) - pushes;
+    return STATE_LOAD(&slab->allocs) - FREED_COUNT(STATE_LOAD(&slab->freed)) - pushes;
+}
+/* The owner's: `frees` from now, that one among them, it looks. 1 to FREED_LOOK_MOST. */
+RXP_INLINE void slab_look_in(struct slab *slab, uint32_t frees) {
+    STATE_STORE(&slab->freed,
+                (uint64_t)(frees - 1) << FREED_SHIFT | FREED_COUNT(STATE_LOAD(&slab->freed)));
 }
 RXP_INLINE const struct class_info *slab_class(const struct slab *slab) {
     return &engine_classes.info[slab->layout][slab->size_class];

@@ -28,7 +28,7 @@ static bool slab_stable(const struct block *b, size_t i) {
  * through that very number in between, so it is as good an instant of theirs.
  */
 static bool seen_add(struct rxpool_stats *s, const struct slab *slab, uint64_t address) {
-    uint64_t frees = slab->frees + REMOTE_PUSHES(slab->remote);
+    uint64_t frees = FREED_COUNT(slab->freed) + REMOTE_PUSHES(slab->remote);
 
     if (slab->kind != SLAB_OWN || slab->account == 0)
         return true;

@@ -184,6 +184,44 @@ static void a_heaps_first_account_shares_no_slab(void **state) {
     pool_walk();
 }
 
+/* A thousand blocks in, and out again, under so many tags; how many of the last thousand lie on their tag's own slabs. */
+static unsigned on_own_slabs(uint32_t tags) {
+    static void *held[1000];
+    unsigned own = 0;
+
+    for (unsigned round = 0; round < 200; round++) {
+        for (unsigned i = 0; i < 1000; i++) {
+            uint64_t r = (i + 1 + round * 1000) * 0x9E3779B97F4A7C15u >> 24;
+            held[i] = pool_alloc_by_all_paths(test_key((uint32_t)(r % tags)), (16 + r % 17)
+                                                                                  << r / 17 % 6);
+            own += round == 199 && fast_slab(held[i])->kind == SLAB_OWN;
+        }
+        for (unsigned i = 0; i < 1000; i++)
+            pool_free_by_all_paths(held[i], 0);
+    }
+    pool_walk();
+    return own;
+}
+
+static unsigned own_of_few, own_of_many;
+
+static void *few_tags_then_many(void *unused) {
+    own_of_few = on_own_slabs(4);
+    own_of_many = on_own_slabs(24);
+    return unused;
+}
+
+/* Where each tag's blocks of a class are one or two, a slab for them is more than they are. */
+static void a_crowd_shares_slabs(void **state) {
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, few_tags_then_many, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(own_of_few > 900);
+    assert_true(own_of_many < 300);
+}
+
 static void further_accounts_share_one(void **state) {
     static void *held[70000];
     struct rxpool_stats *stats;
@@ -212,11 +250,78 @@ static void further_accounts_share_one(void **state) {
     assert_int_equal(test_live_blocks(), 0);
 }
 
+static struct rxpool_stats_row row_of(uint32_t tag) {
+    struct rxpool_stats *stats;
+    struct rxpool_stats_row found = {0};
+    const struct rxpool_stats_row *row;
+
+    assert_int_equal(rxpool_stats_open_self(&stats, NULL), RXPOOL_STATS_OK);
+    assert_int_equal(rxpool_stats_read(stats, NULL), RXPOOL_STATS_OK);
+    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++)
+        if (row->tag == tag)
+            found = *row;
+    rxpool_stats_close(stats);
+    return found;
+}
+
+static struct {
+    bool own;
+    uint64_t freed, counted;
+    struct rxpool_stats_row start, now;
+} days;
+
+#define DAYS (FREED_MOST + 12345)
+
+/* In a thread of its own, whose first account has slabs of its own: all blocks but one of a full slab that has served for days. */
+static void *count_for_days(void *unused) {
+    enum { HELD = 4000, KEPT = HELD / 2 };
+    static void *held[HELD];
+
+    for (unsigned i = 0; i < HELD; i++)
+        held[i] = pool_alloc(test_key(1), 64);
+    struct slab *slab = fast_slab(held[KEPT]);
+    days.own = slab->kind == SLAB_OWN;
+    days.start = row_of(test_tag(1));
+    STATE_STORE(&slab->allocs, STATE_LOAD(&slab->allocs) + DAYS);
+    STATE_STORE(&slab->freed, STATE_LOAD(&slab->freed) + DAYS);
+    for (unsigned i = 0; i < HELD; i++)
+        if (i != KEPT && fast_slab(held[i]) == slab) {
+            pool_free_by_all_paths(held[i], 0);
+            held[i] = NULL;
+            days.freed++;
+        }
+    days.counted = FREED_COUNT(STATE_LOAD(&slab->freed));
+    pool_walk();
+    days.now = row_of(test_tag(1));
+    for (unsigned i = 0; i < HELD; i++)
+        if (held[i] != NULL)
+            pool_free(held[i]);
+    return unused;
+}
+
+/* The owner's frees leave room in their word for when it looks: before they fill it they go into the account. */
+static void a_slab_counts_for_days(void **state) {
+    uint64_t live = test_live_blocks();
+    pthread_t thread;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, count_for_days, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(days.own && days.freed > 0);
+    assert_true(days.counted <= UINT32_MAX);
+    assert_int_equal(days.now.allocs, days.start.allocs + DAYS);
+    assert_int_equal(days.now.frees, days.start.frees + DAYS + days.freed);
+    assert_int_equal(days.now.bytes, days.start.bytes - days.freed * 64);
+    assert_int_equal(test_live_blocks(), live);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals_agree_with_the_model),
         cmocka_unit_test(many_tags_cost_a_quarter_more_at_most),
         cmocka_unit_test(a_heaps_first_account_shares_no_slab),
+        cmocka_unit_test(a_slab_counts_for_days),
+        cmocka_unit_test(a_crowd_shares_slabs),
         cmocka_unit_test(further_accounts_share_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -237,7 +237,7 @@ static void no_call_for_small_blocks(void) {
 
     purge_never();
     /* So many before no page is touched for the first time. */
-    replace_at_random(block, 20000, 4000000);
+    replace_at_random(block, 20000, 8000000);
     count_calls();
     replace_at_random(block, 20000, 1000000);
     must_make_no_call("a million replacements");
@@ -477,6 +477,48 @@ static void emptied_of_many_tags_gives_back(void) {
     empty_and_wait(10000, 0, 0);
 }
 
+/* Where slabs are looked at seldom, since blocks came and went for long. */
+static void emptied_after_long_gives_back(void) {
+    static void *block[20000];
+    uint64_t seed = 7;
+
+    memset(block, 1, sizeof(block));
+    pool_free(pool_alloc(test_key(0), 64));
+    uint64_t start = resident_kb();
+    for (unsigned i = 0; i < 20000; i++)
+        memset(block[i] = pool_alloc(test_key(i % 16), 16 + i % 1000), 1, 16);
+    for (unsigned i = 0; i < 1000000; i++) {
+        unsigned n = (unsigned)(test_random(&seed) % 20000);
+        pool_free_by_all_paths(block[n], 0);
+        block[n] = pool_alloc_by_all_paths(test_key(i % 16), 16 + (i * 7 + n) % 1000);
+    }
+    for (unsigned i = 0; i < 20000; i++)
+        pool_free_by_all_paths(block[i], 0);
+    usleep(1000 * (100 + options_get()->purge_ms));
+    pool_free(pool_alloc_by_all_paths(test_key(0), 64));
+    MUST(engine_walk() == NULL);
+    MUST(resident_kb() <= start + 2048);
+}
+
+/* A thousand blocks in, and out again: what is looked at each time round would be a look for each thirty of them. */
+static void a_steady_state_is_seldom_looked_at(void **state) {
+    enum { ROUNDS = 300 };
+    static void *block[1000];
+    uint32_t looks = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        if (round == ROUNDS / 3)
+            looks = engine_thread.heap->looks;
+        for (unsigned i = 0; i < 1000; i++)
+            block[i] =
+                pool_alloc_by_all_paths(test_key(0), (size_t)(16 + (i * 7 + round) % 17) << i % 6);
+        for (unsigned i = 0; i < 1000; i++)
+            pool_free_by_all_paths(block[i], 0);
+    }
+    assert_true(engine_thread.heap->looks - looks < ROUNDS / 3 * 2 * 1000 / 250);
+}
+
 static long faults(void) {
     struct rusage usage;
     MUST(getrusage(RUSAGE_SELF, &usage) == 0);
@@ -570,6 +612,7 @@ static void an_emptied_pool_gives_back_at_the_next_call(void **state) {
     in_child(emptied_slowly_gives_back);
     in_child(emptied_and_called_gives_back);
     in_child(emptied_of_many_tags_gives_back);
+    in_child(emptied_after_long_gives_back);
 }
 
 int main(void) {
@@ -581,6 +624,7 @@ int main(void) {
         cmocka_unit_test(many_bins_keep_their_slabs),
         cmocka_unit_test(refused_mappings),
         cmocka_unit_test(system_calls_are_bounded),
+        cmocka_unit_test(a_steady_state_is_seldom_looked_at),
         cmocka_unit_test(trimmed_memory_goes_back),
         cmocka_unit_test(an_emptied_pool_gives_back_at_the_next_call),
     };

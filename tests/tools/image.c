@@ -85,7 +85,7 @@ uint32_t image_slab(struct image *image, uint32_t account, uint32_t block_size, 
     slab->account = (uint16_t)account;
     slab->block_size = block_size;
     slab->allocs = allocs;
-    slab->frees = frees;
+    slab->freed = frees * FREED_STEP;
     slab->remote = pushes << (REMOTE_HEAD_BITS + REMOTE_STATE_BITS);
     slab->generation = 2;
     image->root->slab_high = index + 1;

@@ -277,10 +277,10 @@ static void load_fold(struct account *a, struct slab *slab) {
     slab->account = 0;
     slab->generation++;
     a->retired_allocs += slab->allocs;
-    a->retired_frees += slab->frees + REMOTE_PUSHES(slab->remote);
+    a->retired_frees += FREED_COUNT(slab->freed) + REMOTE_PUSHES(slab->remote);
     a->fold_end++;
     slab->generation++;
-    slab->allocs = slab->frees = slab->remote = 0;
+    slab->allocs = slab->freed = slab->remote = 0;
     slab->account = (uint16_t)load.account;
     slab->kind = SLAB_OWN;
     slab->generation++;
@@ -298,7 +298,7 @@ static void *load_run(void *unused) {
         for (int i = 0; i < LOAD_BLOCKS; i++) {
             load.frees++;
             if (i % 2)
-                slab->frees++;
+                slab->freed += FREED_STEP;
             else
                 slab->remote += 1u << (REMOTE_HEAD_BITS + REMOTE_STATE_BITS);
         }

@@ -14,26 +14,11 @@
 #include "base/options.h"
 #include "ex/account.h"
 #include "ex/cold.h"
+#include "ex/look.h"
 #include "ex/range.h"
 #include "ex/remote.h"
 #include "ex/special.h"
 
-/*
- * A current slab's owner looks up when all that lives in it could be gone. Where that is few blocks, as in a loop that
- * allocates and frees one, it soon looks at every LOOK_EVERY-th free only; and where it is more, if the carved pages of all
- * such slabs of the heap are no more than SELDOM_PAGES, a MiB: so much may be empty without anybody having seen it.
- */
-#define LOOK_FEW 32u
-#define LOOKS_MOST 8u
-#define LOOK_EVERY 512u
-#define SELDOM_PAGES 256u
-/*
- * A current slab that held fewer than LONELY blocks of up to LONELY_SIZE bytes for long, and more than CROWD of them in a heap: what each has, a page and a
- * descriptor, are more than first-level caches hold, while the blocks would fit into them on mixed slabs.
- */
-#define LONELY 8u
-#define LONELY_SIZE 1024u
-#define CROWD 384u
 /* Where pages come ahead: as many at a time. */
 #define AHEAD (4 * POOL_PAGE_SIZE)
 /* Of a bin, before another one may come from a huge page. */
@@ -61,12 +46,6 @@ unsigned slab_uncarved(const struct slab *slab) {
 
 static unsigned slab_index(const struct slab *slab) {
     return range_slab_id(slab) & ((1u << SLAB_ID_BITS) - 1);
-}
-
-static unsigned slab_carved_pages(const struct slab *slab) {
-    if (slab->unit_mask != 0xFFFF)
-        return slab->carved;
-    return (slab->carved * slab->block_size + (uint32_t)POOL_PAGE_SIZE - 1) >> POOL_PAGE_SHIFT;
 }
 
 /* Pages that are there: those that were when it was taken may be others than those that were carved, or the same. */
@@ -169,45 +148,6 @@ static void bin_unlink(struct heap *heap, struct binset *set, struct slab *slab)
     slab->bin_next = slab->bin_prev = 0;
 }
 
-static void seldom_forget(struct heap *heap, struct slab *slab) {
-    heap->lonely_slabs -= (slab->flags & SLAB_LONELY) != 0;
-    heap->seldom_pages -= slab->seldom;
-    slab->seldom = 0;
-    slab->flags &= (uint8_t) ~(SLAB_SELDOM | SLAB_LONELY);
-}
-
-/* Frees until the owner of a slab with more than a few live blocks looks again, which it has often enough. */
-static RXP_NOINLINE uint32_t look_after_many(struct heap *heap, struct slab *slab, uint32_t live) {
-    unsigned pages = slab_carved_pages(slab);
-
-    seldom_forget(heap, slab);
-    if (live >= LOOK_EVERY || heap->seldom_pages + pages > SELDOM_PAGES)
-        return live;
-    slab->flags |= SLAB_SELDOM;
-    slab->seldom = (uint8_t)pages;
-    heap->seldom_pages += pages;
-    return LOOK_EVERY;
-}
-
-static RXP_NOINLINE void look_lonely(struct heap *heap, struct slab *slab) {
-    slab->flags ^= SLAB_LONELY;
-    heap->lonely_slabs += slab->flags & SLAB_LONELY ? 1 : -1;
-}
-
-/* Frees until the owner of a current slab with so many live blocks looks again. */
-static uint32_t look_after(struct heap *heap, struct slab *slab, uint32_t live) {
-    if (slab->looks < LOOKS_MOST) {
-        slab->looks++;
-        return live == 0 ? 1 : live;
-    }
-    if (live >= LOOK_FEW)
-        return look_after_many(heap, slab, live);
-    slab->flags |= SLAB_SELDOM;
-    if (slab->block_size <= LONELY_SIZE && (live < LONELY) != ((slab->flags & SLAB_LONELY) != 0))
-        look_lonely(heap, slab);
-    return LOOK_EVERY;
-}
-
 static void bin_set_current(struct heap *heap, struct binset *set, struct slab *slab) {
     slab->flags |= SLAB_CURRENT;
     slab_look_in(slab, look_after(heap, slab, (uint32_t)slab_live(slab)));
@@ -216,8 +156,7 @@ static void bin_set_current(struct heap *heap, struct binset *set, struct slab *
 
 static void bin_clear_current(struct heap *heap, struct binset *set, struct slab *slab) {
     idle_forget(heap, slab);
-    if (slab->flags & SLAB_LONELY || slab->seldom != 0)
-        seldom_forget(heap, slab);
+    look_no_more(heap, slab);
     slab->flags &= (uint8_t)~SLAB_CURRENT;
     set->current[slab->size_class] = &engine_no_slab;
 }
@@ -649,7 +588,7 @@ void slab_free_event(struct slab *slab) {
     special_look(heap, slab);
     if ((slab->flags & (SLAB_SELDOM | SLAB_CURRENT)) == (SLAB_SELDOM | SLAB_CURRENT))
         heap_peek(heap);
-    if (heap->lonely_slabs > CROWD)
+    if (look_finds_crowd(heap))
         slab_disperse(heap);
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
         slab_come_next(heap, set, slab);
@@ -798,52 +737,4 @@ static void slab_settle_alone(struct heap *heap, struct slab *slab) {
 void slab_settle_all(struct heap *heap) {
     STATE_STORE(&heap->notify, 0);
     heap_each_slab(heap, slab_settle_alone);
-}
-
-/* --- walking ---------------------------------------------------------------------------------------------------- */
-
-static unsigned chain_length(const struct slab *slab, const struct free_block *b,
-                             const char **wrong) {
-    uintptr_t base = range_slab_base(slab);
-    unsigned n = 0;
-
-    for (; b != NULL && *wrong == NULL; b = b->next, n++)
-        if ((uintptr_t)b - base >= SLAB_SIZE || !slab_starts_block(slab, b))
-            *wrong = "a free list leaves its slab";
-        else if (n > slab_class(slab)->capacity)
-            *wrong = "a free list goes in a circle";
-    return n;
-}
-
-static unsigned side_count(const struct slab *slab) {
-    unsigned n = 0;
-    for (unsigned i = 0; i < SIDE_ENTRIES(slab->block_size); i++)
-        n += ((const uint32_t *)slab->side)[i] >> SIDE_SHIFT != 0;
-    return n;
-}
-
-const char *slab_walk(const struct slab *slab) {
-    uint64_t w = STATE_LOAD(&slab->remote), live = slab_live(slab);
-    const char *wrong = NULL;
-    const struct free_block *head =
-        REMOTE_HEAD(w) == 0
-            ? NULL
-            : (struct free_block *)(range_slab_base(slab) + (REMOTE_HEAD(w) - 1) * 16);
-    unsigned own = chain_length(slab, slab->free, &wrong);
-    unsigned remote = wrong == NULL ? chain_length(slab, head, &wrong) : 0;
-    bool in_bin = slab->flags & (SLAB_LINKED | SLAB_CURRENT);
-
-    if (wrong != NULL)
-        return wrong;
-    if (own + remote + live + slab_uncarved(slab) != slab_class(slab)->capacity)
-        return "free, remote, live and uncarved blocks do not add up to the slab's capacity";
-    if (remote != REMOTE_PUSHES(w) - slab->collected)
-        return "the remote list is not as long as pushes since the last collection";
-    if (slab->kind == SLAB_MIXED && side_count(slab) != live)
-        return "a side array does not name the live blocks";
-    if (REMOTE_STATE(w) == REMOTE_NONE || (REMOTE_STATE(w) == REMOTE_OWNED && !in_bin))
-        return "a slab's remote state and its bin disagree";
-    if (STATE_LOAD(&slab->generation) % 2 != 0)
-        return "a generation is odd at rest";
-    return NULL;
 }

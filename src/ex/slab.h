@@ -38,6 +38,12 @@ RXP_INLINE uint32_t slab_owner(const struct slab *slab) {
 }
 /* Blocks that were never carved yet. */
 unsigned slab_uncarved(const struct slab *slab);
+/* Pages that hold blocks that were carved. */
+RXP_INLINE unsigned slab_carved_pages(const struct slab *slab) {
+    if (slab->unit_mask != 0xFFFF)
+        return slab->carved;
+    return (slab->carved * slab->block_size + (uint32_t)POOL_PAGE_SIZE - 1) >> POOL_PAGE_SHIFT;
+}
 /* Slabs whose units are pages: the page that was carved as number `k`, from 0 up. */
 unsigned slab_carved_page(const struct slab *slab, unsigned k);
 
@@ -74,7 +80,8 @@ void slab_adopt_all(struct heap *heap);
 /* In a fork's child: nobody else is there any more, so what is on its way to the notify list never arrives. */
 void slab_settle_all(struct heap *heap);
 
-/* NULL, or the invariant that does not hold. */
+/* NULL, or the invariant that does not hold: slab_walk.c. */
 const char *slab_walk(const struct slab *slab);
+const char *slab_walk_heap(const struct heap *heap);
 
 #endif

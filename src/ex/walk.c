@@ -31,6 +31,11 @@ const char *engine_walk(void) {
                 return wrong;
         }
     }
+    for (struct heap *h = heap_first(); h != NULL; h = (struct heap *)h->public.next_heap) {
+        const char *wrong = STATE_LOAD(&h->public.state) == HEAP_SEALED ? NULL : slab_walk_heap(h);
+        if (wrong != NULL)
+            return wrong;
+    }
     return range_walk();
 }
 

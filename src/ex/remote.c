@@ -46,6 +46,18 @@ void remote_set_state(struct slab *slab, enum remote_state state) {
         continue;
 }
 
+bool remote_become_orphan(struct slab *slab) {
+    uint64_t w = STATE_LOAD(&slab->remote);
+
+    do {
+        if (REMOTE_STATE(w) == REMOTE_NOTIFIED)
+            return false;
+    } while (!atomic_compare_exchange_weak_explicit(
+        &slab->remote, &w, remote_word(REMOTE_HEAD(w), REMOTE_ORPHAN, REMOTE_PUSHES(w)),
+        memory_order_acq_rel, memory_order_relaxed));
+    return true;
+}
+
 uint64_t remote_close(struct slab *slab) {
     remote_set_state(slab, REMOTE_NONE);
     return REMOTE_PUSHES(STATE_LOAD(&slab->remote));

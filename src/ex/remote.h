@@ -36,7 +36,12 @@ RXP_INLINE bool remote_make_full(struct slab *slab, unsigned eighth) {
     STATE_STORE(&slab->full_mark, REMOTE_PUSHES(w) + eighth);
     return true;
 }
-/* Whoever holds the slab alone: any state -> `state`, list and count kept. */
+/*
+ * The owner's end: OWNED or FULL -> ORPHAN; false where it is NOTIFIED, be it by a push that comes in between: its notice is
+ * on the way, and who finds it sees to the slab.
+ */
+bool remote_become_orphan(struct slab *slab);
+/* Whoever holds the slab alone, and no push may change its state: that -> `state`, list and count kept. */
 void remote_set_state(struct slab *slab, enum remote_state state);
 /* The same to NONE; the pushes ever. */
 uint64_t remote_close(struct slab *slab);

@@ -670,10 +670,7 @@ static void heap_each_slab(struct heap *heap, void (*each)(struct heap *, struct
 
 /* A push may empty the slab before it is an orphan, and then nobody would be told: look again behind the change. */
 static void slab_orphan(struct heap *heap, struct slab *slab) {
-    if (slab_notified(slab))
-        return;
-    remote_set_state(slab, REMOTE_ORPHAN);
-    if (slab_live(slab) == 0)
+    if (remote_become_orphan(slab) && slab_live(slab) == 0)
         slab_retire(heap, slab);
 }
 

@@ -160,6 +160,42 @@ static void allocate_here_and_free_there_does_not_grow(void **state) {
     assert_int_equal(test_live_blocks(), 0);
 }
 
+#define LAST_SLABS 64u
+
+static _Atomic unsigned left;
+
+/* Leaves full slabs of two blocks with one of them live: its free by another thread both notifies and empties the slab. */
+static void *leave_last_blocks(void *unused) {
+    for (unsigned i = 0; i < 2 * LAST_SLABS; i++)
+        block[i] = pool_alloc(test_key(21), SLAB_BLOCK_MAX);
+    for (unsigned i = 0; i < LAST_SLABS; i++) {
+        engine_free(block[2 * i], 0);
+        block[i] = block[2 * i + 1];
+    }
+    atomic_fetch_add(&left, 1);
+    return unused;
+}
+
+/* What is freed in the very moment in which its thread's slabs become orphans. */
+static void last_blocks_go_as_their_thread_ends(void **state) {
+    pthread_t thread;
+
+    (void)state;
+    for (unsigned round = 1; round <= (SANITIZED ? 500 : 3000); round++) {
+        assert_int_equal(pthread_create(&thread, NULL, leave_last_blocks, NULL), 0);
+        while (atomic_load(&left) != round)
+            continue;
+        for (volatile unsigned wait = round * 61 % 20000; wait > 0; wait--)
+            continue; /* until some way into the thread's end */
+        for (unsigned i = 0; i < LAST_SLABS; i++)
+            assert_int_equal(engine_free(block[i], test_tag(21)), ENGINE_OK);
+        pthread_join(thread, NULL);
+        if (round % 100 == 0)
+            pool_walk();
+    }
+    assert_int_equal(test_live_blocks(), 0);
+}
+
 /* --- fork -------------------------------------------------------------------------------------- */
 
 static _Atomic bool stop;
@@ -253,6 +289,7 @@ int main(void) {
         cmocka_unit_test(a_heap_outlives_its_thread),
         cmocka_unit_test(a_new_thread_takes_the_heap_with_room),
         cmocka_unit_test(orphans_that_empty_are_retired),
+        cmocka_unit_test(last_blocks_go_as_their_thread_ends),
         cmocka_unit_test(allocate_here_and_free_there_does_not_grow),
         cmocka_unit_test(a_child_goes_on_alone),
     };

@@ -431,7 +431,7 @@ static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
 
-/* With pages left: to the end of the list, behind those with blocks to reuse. */
+/* To the end of the list, behind those with blocks to reuse: with pages left, or no longer to be allocated from. */
 static RXP_NOINLINE bool slab_put_back(struct heap *heap, struct binset *set, struct slab *slab) {
     uint64_t live = slab_live(slab);
 

@@ -27,6 +27,7 @@ RXP_INLINE uint64_t slab_live(const struct slab *slab) {
 }
 /* The owner's: `frees` from now, that one among them, it looks. 1 to FREED_LOOK_MOST. */
 RXP_INLINE void slab_look_in(struct slab *slab, uint32_t frees) {
+    rxp_assert(frees - 1 < FREED_LOOK_MOST);
     STATE_STORE(&slab->freed,
                 (uint64_t)(frees - 1) << FREED_SHIFT | FREED_COUNT(STATE_LOAD(&slab->freed)));
 }

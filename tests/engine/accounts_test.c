@@ -250,20 +250,6 @@ static void further_accounts_share_one(void **state) {
     assert_int_equal(test_live_blocks(), 0);
 }
 
-static struct rxpool_stats_row row_of(uint32_t tag) {
-    struct rxpool_stats *stats;
-    struct rxpool_stats_row found = {0};
-    const struct rxpool_stats_row *row;
-
-    assert_int_equal(rxpool_stats_open_self(&stats, NULL), RXPOOL_STATS_OK);
-    assert_int_equal(rxpool_stats_read(stats, NULL), RXPOOL_STATS_OK);
-    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++)
-        if (row->tag == tag)
-            found = *row;
-    rxpool_stats_close(stats);
-    return found;
-}
-
 static struct {
     bool own;
     uint64_t freed, counted;
@@ -281,7 +267,7 @@ static void *count_for_days(void *unused) {
         held[i] = pool_alloc(test_key(1), 64);
     struct slab *slab = fast_slab(held[KEPT]);
     days.own = slab->kind == SLAB_OWN;
-    days.start = row_of(test_tag(1));
+    days.start = test_row(test_tag(1));
     STATE_STORE(&slab->allocs, STATE_LOAD(&slab->allocs) + DAYS);
     STATE_STORE(&slab->freed, STATE_LOAD(&slab->freed) + DAYS);
     for (unsigned i = 0; i < HELD; i++)
@@ -292,7 +278,7 @@ static void *count_for_days(void *unused) {
         }
     days.counted = FREED_COUNT(STATE_LOAD(&slab->freed));
     pool_walk();
-    days.now = row_of(test_tag(1));
+    days.now = test_row(test_tag(1));
     for (unsigned i = 0; i < HELD; i++)
         if (held[i] != NULL)
             pool_free(held[i]);

@@ -44,20 +44,6 @@ static void few_tags_have_slabs_and_many_share(void **state) {
     assert_int_equal(test_live_blocks(), 0);
 }
 
-static struct rxpool_stats_row row_of(uint32_t tag) {
-    struct rxpool_stats *stats;
-    const struct rxpool_stats_row *row;
-    struct rxpool_stats_row found = {0};
-
-    assert_int_equal(rxpool_stats_open_self(&stats, NULL), RXPOOL_STATS_OK);
-    assert_int_equal(rxpool_stats_read(stats, NULL), RXPOOL_STATS_OK);
-    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++)
-        if (row->tag == tag)
-            found = *row;
-    rxpool_stats_close(stats);
-    return found;
-}
-
 /* As if the account had done almost as much as one flow holds. */
 static void a_full_flow_is_carried(void **state) {
     const uint64_t done = FLOW_MOST - 30;
@@ -70,7 +56,7 @@ static void a_full_flow_is_carried(void **state) {
     struct heap *heap = heap_mine();
     uint32_t account = account_of(test_key(5000));
     uint64_t carries = heap->public.carries;
-    struct rxpool_stats_row first = row_of(test_tag(5000));
+    struct rxpool_stats_row first = test_row(test_tag(5000));
     assert_false(on_own_slab(block[0]));
     flow_carry(heap, account);
     assert_int_equal(heap->public.carries, carries + 1);
@@ -83,7 +69,7 @@ static void a_full_flow_is_carried(void **state) {
             assert_int_equal(pool_free_by_all_paths(block[i], 0), ENGINE_OK);
             block[i] = pool_alloc_by_all_paths(test_key(5000), 64);
         }
-    struct rxpool_stats_row last = row_of(test_tag(5000));
+    struct rxpool_stats_row last = test_row(test_tag(5000));
     engine_totals(&after);
     assert_in_range(heap->public.carries, carries + 2, carries + 3);
     assert_int_equal(last.allocs, first.allocs + done + 126);
@@ -94,7 +80,7 @@ static void a_full_flow_is_carried(void **state) {
     assert_int_equal(after.live_bytes, before.live_bytes);
     for (unsigned i = 0; i < 64; i++)
         assert_int_equal(pool_free_by_all_paths(block[i], 0), ENGINE_OK);
-    assert_int_equal(row_of(test_tag(5000)).bytes, 0);
+    assert_int_equal(test_row(test_tag(5000)).bytes, 0);
     pool_walk();
 }
 

@@ -81,4 +81,19 @@ static inline uint64_t test_live_blocks(void) {
     return totals.live_blocks;
 }
 
+/* What the pool's table says of a tag; zeroes where it has no row. */
+static inline struct rxpool_stats_row test_row(uint32_t tag) {
+    struct rxpool_stats *stats;
+    const struct rxpool_stats_row *row;
+    struct rxpool_stats_row found = {0};
+
+    assert_int_equal(rxpool_stats_open_self(&stats, NULL), RXPOOL_STATS_OK);
+    assert_int_equal(rxpool_stats_read(stats, NULL), RXPOOL_STATS_OK);
+    for (uint32_t i = 0; (row = rxpool_stats_row(stats, i)) != NULL; i++)
+        if (row->tag == tag)
+            found = *row;
+    rxpool_stats_close(stats);
+    return found;
+}
+
 #endif

@@ -77,10 +77,24 @@ static void *own_alloc(struct heap *heap, struct binset *set, unsigned class) {
     return block;
 }
 
-/* Own slabs where the account has earned them for this class; else a mixed one. */
+/*
+ * From own slabs where the account has earned them for this class; else from a mixed one. Where one can't be had the other
+ * may: an own slab needs no side array, and a mixed one may have blocks left.
+ */
+static void *bin_alloc(struct heap *heap, struct binset *set, uint64_t alias, uint32_t account,
+                       enum class_layout layout, unsigned class) {
+    bool own = set != NULL && heap_own(set, class);
+    void *block = own ? own_alloc(heap, set, class)
+                      : slab_take_mixed(heap, alias, account, layout, class);
+
+    if (RXP_LIKELY(block != NULL) || set == NULL)
+        return block;
+    return own ? slab_take_mixed(heap, alias, account, layout, class)
+               : own_alloc(heap, set, class);
+}
+
 static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, unsigned class,
                          unsigned flags) {
-    enum class_layout layout = layout_of(account);
     struct binset *set = heap_set(heap, account);
 
     if (RXP_UNLIKELY(set == NULL))
@@ -89,9 +103,7 @@ static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, un
         alias = 0;
     else
         heap_install(heap, alias, account, set);
-    return set != NULL && heap_own(set, class)
-               ? own_alloc(heap, set, class)
-               : slab_take_mixed(heap, alias, account, layout, class);
+    return bin_alloc(heap, set, alias, account, layout_of(account), class);
 }
 
 /* The bins of `e` where they have slabs of their own for this class, which only a heap's table leads to. */
@@ -124,10 +136,7 @@ static RXP_NOINLINE void *known_alloc(uint64_t alias, enum class_layout layout, 
     uint32_t account = heap_known(heap, alias);
     if (account == 0)
         return NULL;
-    struct binset *set = heap_set(heap, account);
-    return set != NULL && heap_own(set, class)
-               ? own_alloc(heap, set, class)
-               : slab_take_mixed(heap, alias, account, layout, class);
+    return bin_alloc(heap, heap_set(heap, account), alias, account, layout, class);
 }
 
 RXP_INLINE void *known_serve(uint64_t alias, enum class_layout layout, struct binset *bins,

@@ -12,6 +12,7 @@
 
 #include "base/options.h"
 #include "engine_test.h"
+#include "ex/range.h"
 
 /* Each case in a process of its own: options and limits are taken once, at the engine's start. */
 static void in_child(void (*routine)(void)) {
@@ -172,11 +173,32 @@ static void refused_later(void) {
     MUST(engine_free(pool_alloc(test_key(2), 100), 0) == ENGINE_OK);
 }
 
+/* No side array for another mixed slab, while there are free slabs: who has bins gets a slab of its own. */
+static void refused_metadata(void) {
+    static const size_t sizes[] = {16, 100, 700, 2500, 9000};
+    unsigned count;
+
+    held = calloc(HELD_MOST, sizeof(*held));
+    engine_free(pool_alloc(test_key(0), 1), 0);
+    if (!filter_calls(mapping_calls, 3, SECCOMP_RET_ERRNO | ENOMEM))
+        _exit(0);
+    exhaust(700, &count);
+    free_held(count);
+    while (meta_alloc(64) != NULL)
+        continue;
+    engine_trim();
+    for (unsigned i = 0; i < RXP_COUNT(sizes); i++)
+        MUST(engine_free(pool_alloc(test_key(i), sizes[i]), 0) == ENGINE_OK);
+    pool_alloc(test_key(TAGS), 100);
+    MUST(engine_walk() == NULL);
+}
+
 static void refused_mappings(void **state) {
     (void)state;
     not_sanitized("a sanitizer maps memory of its own");
     in_child(refused_from_the_start);
     in_child(refused_later);
+    in_child(refused_metadata);
 }
 
 static volatile sig_atomic_t calls_seen;

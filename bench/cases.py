@@ -83,7 +83,7 @@ CASES = [
     Case("realloc", "one buffer grows to 256 MiB", 1, 256, skip=NO_REALLOC, program_case="growth", name="growth-once",
          scaled=False),
     Case("realloc", "  again and again, one at a time", 20, 256, skip=NO_REALLOC, program_case="growth",
-         name="growth-repeated", most=5),
+         name="growth-repeated", most=3),
     Case("idle", "one block, nothing else", 1, skip=ONE_TAG, program_case="same", name="idle", scaled=False),
 ]
 

@@ -84,13 +84,12 @@ static void *own_alloc(struct heap *heap, struct binset *set, unsigned class) {
 static void *bin_alloc(struct heap *heap, struct binset *set, uint64_t alias, uint32_t account,
                        enum class_layout layout, unsigned class) {
     bool own = set != NULL && heap_own(set, class);
-    void *block = own ? own_alloc(heap, set, class)
-                      : slab_take_mixed(heap, alias, account, layout, class);
+    void *block =
+        own ? own_alloc(heap, set, class) : slab_take_mixed(heap, alias, account, layout, class);
 
     if (RXP_LIKELY(block != NULL) || set == NULL)
         return block;
-    return own ? slab_take_mixed(heap, alias, account, layout, class)
-               : own_alloc(heap, set, class);
+    return own ? slab_take_mixed(heap, alias, account, layout, class) : own_alloc(heap, set, class);
 }
 
 static void *small_alloc(struct heap *heap, uint64_t alias, uint32_t account, unsigned class,

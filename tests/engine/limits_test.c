@@ -157,14 +157,19 @@ static void refused_from_the_start(void) {
     MUST(engine_walk() == NULL);
 }
 
-static void refused_later(void) {
-    unsigned count;
-
+/* The pool has what it starts with, and gets no more. */
+static void start_and_refuse(void) {
     held = malloc(HELD_MOST * sizeof(*held));
     memset(held, 0, HELD_MOST * sizeof(*held));
     engine_free(pool_alloc(test_key(0), 1), 0);
     if (!filter_calls(mapping_calls, 3, SECCOMP_RET_ERRNO | ENOMEM))
         _exit(0);
+}
+
+static void refused_later(void) {
+    unsigned count;
+
+    start_and_refuse();
     exhaust(700, &count);
     free_held(count);
     exhaust(9000, &count);
@@ -178,10 +183,7 @@ static void refused_metadata(void) {
     static const size_t sizes[] = {16, 100, 700, 2500, 9000};
     unsigned count;
 
-    held = calloc(HELD_MOST, sizeof(*held));
-    engine_free(pool_alloc(test_key(0), 1), 0);
-    if (!filter_calls(mapping_calls, 3, SECCOMP_RET_ERRNO | ENOMEM))
-        _exit(0);
+    start_and_refuse();
     exhaust(700, &count);
     free_held(count);
     while (meta_alloc(64) != NULL)

@@ -53,6 +53,7 @@ if [ "$part" != break ]; then
     expect holds slab.pml -DFORK=1
     expect holds slab.pml -DFORK=2
     expect holds notify.pml
+    expect holds share.pml
     expect holds reader.pml -DSTEPS=2 -DSTEPS2=0
     optimise=-O2 # but for this one
     expect holds reader.pml -DSTEPS=1 -DSTEPS2=1
@@ -69,6 +70,9 @@ if [ "$part" != hold ]; then
     expect fails slab.pml -DFORK=2 -DBREAK_ORPHAN_UNCHECKED
     for guard in TAKE NEXT_LATE STALE_LINK; do
         expect fails notify.pml "-DBREAK_$guard"
+    done
+    for guard in SHARE_UNMARKED LEADER_FIRST; do
+        expect fails share.pml "-DBREAK_$guard"
     done
     for guard in READER_ORDER READER_GENERATION READER_FOLD FOLD_UNMARKED; do
         expect fails reader.pml -DSTEPS=2 -DSTEPS2=0 "-DBREAK_$guard"

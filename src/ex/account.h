@@ -11,7 +11,8 @@ uint32_t account_of(uint64_t key);
 struct account *account_at(uint32_t id);
 /*
  * Folds the figures of a slab that retires into its account, around `hide`, which takes the slab out of
- * readers' sight: what they see is either the slab or the fold, and they read again where it was both or neither.
+ * readers' sight: what they see is either the slab or the fold, and they read again where it was both or neither. Where
+ * figures move from slab to slab that is a fold of none.
  */
 void account_fold_begin(struct account *account);
 void account_fold_end(struct account *account, uint64_t allocs, uint64_t frees);

@@ -11,8 +11,9 @@ bool engine_free_noted(void *block, struct backend_place *place) {
     if (RXP_UNLIKELY(STATE_LOAD(&slab->owner) != engine_thread.direct_id))
         return false;
     rxp_assert(slab_starts_block(slab, block));
-    *place = (struct backend_place){block, slab, slab->free, STATE_LOAD(&slab->generation)};
-    fast_give(slab, block);
+    struct slab *list = slab_list(slab);
+    *place = (struct backend_place){block, list, list->free, STATE_LOAD(&list->generation)};
+    fast_give(list, block);
     return true;
 }
 

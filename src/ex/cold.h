@@ -5,10 +5,10 @@
  *             class, the block; the block's account into the side array, and one addition to the account's flow
  *   free:     40: the compare with the owner of mixed slabs; the side array's entry, which tells a live block from what
  *             is none and whose it is; the flow
- *   a remote free: 96, the compare and swap among them
+ *   a remote free: 94, the compare and swap among them
  *
  * tests/engine/count.py holds these, too. What a working set larger than the caches pays for is loads: allocate has 15 of
- * them and free 16 (10 and 12 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).
+ * them and free 16 (10 and 13 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).
  *
  * As on the fast paths there is no lock, no locked instruction and no line that another thread
  * writes, and what is unusual fails a compare: under strict=1, where a repeated free must be told

@@ -7,6 +7,7 @@
 #include "ex/fault.h"
 #include "ex/fork.h"
 #include "ex/range.h"
+#include "ex/share.h"
 #include "ex/slab.h"
 #include "ex/span.h"
 #include "ex/special.h"
@@ -353,7 +354,7 @@ static enum engine_verdict free_own(struct slab *slab, void *block, uint32_t tag
     if (tag != 0 && tag != slab->tag)
         return ENGINE_WRONG_TAG;
     if (owned_here(slab))
-        fast_give(slab, block);
+        fast_give(slab_list(slab), block);
     else
         slab_push(slab, block);
     return ENGINE_OK;
@@ -390,7 +391,7 @@ RXP_INLINE bool free_direct(struct slab *slab, void *block) {
     if (RXP_UNLIKELY(STATE_LOAD(&slab->owner) != engine_thread.direct_id ||
                      !slab_starts_block(slab, block)))
         return false;
-    fast_give(slab, block);
+    fast_give(slab_list(slab), block);
     return true;
 }
 
@@ -400,19 +401,13 @@ bool engine_free_direct(void *block) {
 
 /* --- a list that was overwritten ------------------------------------------------------------------------------ */
 
-static bool carved(const struct slab *slab, uintptr_t offset) {
-    if (slab->unit_mask == 0xFFFF)
-        return offset < (uintptr_t)slab->carved * slab->block_size;
-    unsigned page = (unsigned)(offset >> POOL_PAGE_SHIFT);
-    return (page - slab_carved_page(slab, 0)) % 16 < slab->carved;
-}
-
-/* The same for a slab of the first range, inline: mostly the next one lies in the slab of the block just taken. */
+/* Of a slab of the first range, inline: mostly the next one lies in the slab of the block just taken. */
 RXP_INLINE bool goes_on_nearby(const struct slab *slab, const void *block, const void *next) {
     uint32_t offset = (uint32_t)(uintptr_t)next & (SLAB_SIZE - 1);
     uint32_t page = (offset >> POOL_PAGE_SHIFT) - (uint32_t)(slab - engine_first.slabs);
 
-    if (((uintptr_t)block ^ (uintptr_t)next) >= SLAB_SIZE || !slab_starts_block(slab, next))
+    if (((uintptr_t)block ^ (uintptr_t)next) >= SLAB_SIZE || !slab_starts_block(slab, next) ||
+        slab->flags & SLAB_LEADS)
         return false;
     return slab->unit_mask == 0xFFFF ? offset < (uint32_t)slab->carved * slab->block_size
                                      : page % 16 < slab->carved;
@@ -421,11 +416,15 @@ RXP_INLINE bool goes_on_nearby(const struct slab *slab, const void *block, const
 static RXP_NOINLINE bool goes_on_elsewhere(struct slab *slab, const void *block) {
     if (RXP_UNLIKELY(slab == &engine_no_slab) && (slab = range_slab(block)) == NULL)
         return true;
+    if (STATE_LOAD(&slab->kind) == SLAB_OWN)
+        slab = slab_list(slab);
     const void *next = slab->free;
     if (next == NULL || STATE_LOAD(&slab->kind) > SLAB_MIXED || !owned_here(slab))
         return true;
-    uintptr_t offset = (uintptr_t)next - ((uintptr_t)block & ~(uintptr_t)(SLAB_SIZE - 1));
-    if (RXP_LIKELY(offset < SLAB_SIZE && slab_starts_block(slab, next) && carved(slab, offset)))
+    if (slab->flags & SLAB_LEADS)
+        return share_goes_on(engine_thread.heap, slab);
+    if (RXP_LIKELY(((uintptr_t)block ^ (uintptr_t)next) < SLAB_SIZE &&
+                   slab_starts_block(slab, next) && slab_has_carved(slab, next)))
         return true;
     slab->free = NULL;
     return false;
@@ -437,7 +436,8 @@ RXP_INLINE bool goes_on(struct slab *slab, const void *block) {
 }
 
 bool engine_list_goes_on(const void *block) {
-    return goes_on(fast_slab(block), block);
+    struct slab *slab = fast_slab(block);
+    return goes_on(STATE_LOAD(&slab->kind) == SLAB_OWN ? slab_list(slab) : slab, block);
 }
 
 /* The fast path, and a look at the list while its slab is at hand. */

@@ -2,8 +2,8 @@
  * The fast paths, inlined into the exported functions of pool.c and malloc.c.
  *
  *   allocate: 30 instructions: one hash, one compare, and four dependent loads: table entry -> bins -> slab -> block
- *   free:     26 instructions: one range compare, one owner compare, the block-start test, one tag compare; one
- *             dependent load (the descriptor lies at a computed address)
+ *   free:     27 instructions: one range compare, one owner compare, the block-start test, one tag compare; two
+ *             dependent loads: slab -> list (the descriptor lies at a computed address)
  *
  * (of ExAllocatePoolWithTag and ExFreePool, gcc 12, x86-64; tests/engine/count.py holds them. Where a working set is
  * larger than the second-level cache, what counts is how many calls the processor has in flight while it waits for
@@ -33,7 +33,8 @@ struct binset {
     bool first;                 /* of its heap: all of them have from their first call */
     uint8_t asked[CLASSES_MAX]; /* calls for a class without any, while warm */
     uint8_t slabs[CLASSES_MAX]; /* in service; 255 stays so */
-    struct binset *next;        /* all of a heap's */
+    uint32_t listed[CLASSES_MAX], sharers[CLASSES_MAX]; /* share.h */
+    struct binset *next;                                /* all of a heap's */
 };
 
 /*
@@ -158,6 +159,12 @@ RXP_INLINE bool slab_starts_block(const struct slab *slab, const void *address) 
     return class_starts_block(slab->reciprocal, slab->limit, within);
 }
 
+/* Whose list an own slab's blocks are on. */
+RXP_INLINE struct slab *slab_list(const struct slab *slab) {
+    return (struct slab *)(uintptr_t)slab->list;
+}
+
+/* To the list of a mixed slab, or of slab_list of an own one. */
 RXP_INLINE void fast_give(struct slab *slab, void *block) {
     struct free_block *b = block;
 
@@ -176,7 +183,7 @@ RXP_INLINE bool fast_free(struct slab *slab, uint32_t owner, void *block, uint32
         return false;
     if (RXP_UNLIKELY(!slab_starts_block(slab, block) || (tag != 0 && tag != slab->tag)))
         return false;
-    fast_give(slab, block);
+    fast_give(slab_list(slab), block);
     return true;
 }
 

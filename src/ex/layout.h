@@ -20,7 +20,7 @@
 #include "base/base.h"
 
 #define LAYOUT_MAGIC "rxpool range v1\n" /* 16 bytes, no terminator */
-#define LAYOUT_VERSION 5u
+#define LAYOUT_VERSION 6u
 
 #define POOL_PAGE_SHIFT 12
 #define POOL_PAGE_SIZE ((size_t)1 << POOL_PAGE_SHIFT)
@@ -185,11 +185,25 @@ enum remote_state {
 #define FREED_MOST ((uint64_t)1 << (FREED_SHIFT - 1))
 #define FREED_LOOK_MOST 65536u /* frees, the one that looks among them */
 
+/* slab.flags while in service. */
+#define SLAB_LINKED 1u  /* in its bin's partial list */
+#define SLAB_CURRENT 2u /* its bin's current slab */
+#define SLAB_IDLE                                                                                  \
+    4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
+#define SLAB_AHEAD 8u  /* its pages were not there when it was taken, and come several at a time */
+#define SLAB_FIRST 16u /* of its bin, when it was taken */
+#define SLAB_SELDOM                                                                                \
+    32u /* current, and looked at seldom: it may be empty for a while before that is seen */
+#define SLAB_LONELY 64u /* and held hardly a block each time */
+#define SLAB_LEADS 128u /* current, and others share its list: share.h */
+#define SLAB_SHARES 256u
+
 /*
  * Slab descriptor, two cache lines. The first is what allocate and free touch; the second is for
  * everybody else's frees and for the slow paths.
  *
- *   live blocks = allocs - FREED_COUNT(freed) - pushes >= 0    (exact with no call in flight)
+ *   live blocks = allocs - FREED_COUNT(freed) - pushes >= 0    (exact with no call in flight; of slabs that share a list
+ *                                                               only their sum: share.h)
  *   blocks on `free` + on the remote list + live + not yet carved = capacity
  *   generation is odd while kind, account or class change; it never goes back.
  */
@@ -199,6 +213,7 @@ struct slab {
     _Atomic uint64_t allocs; /* ever, since taken into service */
     _Atomic uint64_t freed;  /* by the owner; others count in `remote` */
     union {
+        uint64_t list; /* own: address of the slab whose list its blocks are put on: share.h */
         uint64_t side; /* mixed: address of uint32_t[SIDE_ENTRIES] */
         uint64_t
             span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
@@ -230,12 +245,13 @@ struct slab {
     uint32_t
         run; /* free run: its length and sort, in its first and last descriptor; else 0. Ranges lock */
     _Atomic uint32_t generation;
-    uint16_t carved; /* units of the slab that were carved into blocks */
-    uint8_t layout;  /* enum class_layout */
-    uint8_t flags;
+    uint16_t carved;    /* units of the slab that were carved into blocks */
+    uint8_t layout;     /* enum class_layout */
     uint8_t looks;      /* of its owner's while it was current, the first ones */
     uint8_t seldom;     /* of its pages in heap.seldom_pages */
     uint8_t came_dirty; /* pages that were there when it was taken into service */
+    uint16_t flags;     /* slab.h */
+    uint16_t out; /* sharer: carved blocks that are not on its own list, as of what was collected */
 };
 
 /*

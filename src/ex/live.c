@@ -9,6 +9,8 @@
 #include "ex/special.h"
 
 #define BLOCKS_MOST (SLAB_SIZE / 16)
+/* A list that several slabs share ends before; one that was overwritten may go in a circle. */
+#define LISTED_MOST (1u << 20)
 
 /* Which blocks of the slab that is being looked at are free; one search at a time. */
 static uint64_t free_blocks[BLOCKS_MOST / 64];
@@ -27,11 +29,31 @@ static void mark_chain(const struct slab *slab, uintptr_t block) {
     }
 }
 
+/* Those of the slab's blocks that are on the list that it shares. */
+static void mark_listed(const struct slab *slab, const struct slab *leader) {
+    const struct class_info *c = slab_class(slab);
+    const void *block = leader->free;
+
+    for (unsigned n = 0; n < LISTED_MOST; n++) {
+        const struct slab *of = range_slab(block);
+        if (of == NULL || STATE_LOAD(&of->kind) != SLAB_OWN || slab_list(of) != leader ||
+            !slab_starts_block(of, block))
+            return;
+        unsigned i = class_index(c, (unsigned)((uintptr_t)block & (SLAB_SIZE - 1)));
+        if (of == slab)
+            free_blocks[i / 64] |= 1ull << i % 64;
+        block = *(const void *const *)block;
+    }
+}
+
 static void mark_free(const struct slab *slab) {
     uint64_t remote = atomic_load_explicit(&slab->remote, memory_order_acquire);
     for (unsigned i = 0; i < RXP_COUNT(free_blocks); i++)
         free_blocks[i] = 0;
-    mark_chain(slab, (uintptr_t)slab->free);
+    if (!(slab->flags & SLAB_LEADS))
+        mark_chain(slab, (uintptr_t)slab->free);
+    if (slab->flags & (SLAB_LEADS | SLAB_SHARES))
+        mark_listed(slab, slab_list(slab));
     if (REMOTE_HEAD(remote) != 0)
         mark_chain(slab, range_slab_base(slab) + (REMOTE_HEAD(remote) - 1) * 16);
 }

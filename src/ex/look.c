@@ -7,7 +7,7 @@ void look_forget(struct heap *heap, struct slab *slab) {
     heap->lonely_slabs -= (slab->flags & SLAB_LONELY) != 0;
     heap->seldom_pages -= slab->seldom;
     slab->seldom = 0;
-    slab->flags &= (uint8_t) ~(SLAB_SELDOM | SLAB_LONELY);
+    slab->flags &= (uint16_t) ~(SLAB_SELDOM | SLAB_LONELY);
 }
 
 uint32_t look_after_many(struct heap *heap, struct slab *slab, uint32_t live) {

@@ -16,6 +16,7 @@ void remote_take(struct slab *slab) {
                                                     memory_order_relaxed));
     rxp_assert(slab->free == NULL);
     slab->free = remote_block(range_slab_base(slab), REMOTE_HEAD(w));
+    slab->out = (uint16_t)(slab->out - (REMOTE_PUSHES(w) - slab->collected));
     slab->collected = REMOTE_PUSHES(w);
 }
 

@@ -9,7 +9,8 @@
  *   neither                      full                                 FULL, NOTIFIED
  *
  * and any of them with ORPHAN while the heap has no thread. NOTIFIED beside a flag means that the owner found
- * room by itself while a notice was on its way; FULL beside one, that it did so before there was any.
+ * room by itself while a notice was on its way; FULL beside one, that it did so before there was any. Where slabs hold few
+ * blocks they share a list (share.h): the first stays CURRENT, and a sharer that has lent all it has is one that is full.
  */
 #include "base/options.h"
 #include "ex/account.h"
@@ -17,6 +18,8 @@
 #include "ex/look.h"
 #include "ex/range.h"
 #include "ex/remote.h"
+#include "ex/share.h"
+#include "ex/slab_parts.h"
 #include "ex/special.h"
 
 /* Where pages come ahead: as many at a time. */
@@ -91,7 +94,7 @@ static void carve_ahead(const struct slab *slab, char *base, uint32_t from, uint
  * The next page's worth of blocks; false when all are carved. Where a slab starts, by page and by block, goes by its
  * number: slabs that hold a few blocks each would otherwise share the same few cache sets.
  */
-static bool slab_carve(struct slab *slab) {
+bool slab_carve(struct slab *slab) {
     const struct class_info *c = slab_class(slab);
     char *base = (char *)range_slab_base(slab);
     unsigned left = slab_uncarved(slab);
@@ -115,16 +118,15 @@ static bool slab_carve(struct slab *slab) {
 
 /* --- bins ------------------------------------------------------------------------------------------ */
 
-/* Before it is carved further: what was counted is what is taken off. */
-RXP_INLINE void idle_forget(struct heap *heap, struct slab *slab) {
+void idle_forget(struct heap *heap, struct slab *slab) {
     if (!(slab->flags & SLAB_IDLE))
         return;
     heap->idle_pages -= slab_carved_pages(slab);
     heap->idle_slabs--;
-    slab->flags &= (uint8_t)~SLAB_IDLE;
+    slab->flags &= (uint16_t)~SLAB_IDLE;
 }
 
-static void bin_link(struct binset *set, struct slab *slab, bool at_head) {
+void bin_link(struct binset *set, struct slab *slab, bool at_head) {
     uint32_t *first = &set->partial[slab->size_class], *last = &set->partial_last[slab->size_class];
     uint32_t id = range_slab_id(slab), next = at_head ? *first : 0, prev = at_head ? 0 : *last;
 
@@ -136,19 +138,19 @@ static void bin_link(struct binset *set, struct slab *slab, bool at_head) {
     *(next == 0 ? last : &range_slab_by_id(next)->bin_prev) = id;
 }
 
-static void bin_unlink(struct heap *heap, struct binset *set, struct slab *slab) {
+void bin_unlink(struct heap *heap, struct binset *set, struct slab *slab) {
     uint32_t *first = &set->partial[slab->size_class], *last = &set->partial_last[slab->size_class];
     uint32_t next = slab->bin_next, prev = slab->bin_prev;
 
     rxp_assert(slab->flags & SLAB_LINKED);
     idle_forget(heap, slab);
-    slab->flags &= (uint8_t)~SLAB_LINKED;
+    slab->flags &= (uint16_t)~SLAB_LINKED;
     *(prev == 0 ? first : &range_slab_by_id(prev)->bin_next) = next;
     *(next == 0 ? last : &range_slab_by_id(next)->bin_prev) = prev;
     slab->bin_next = slab->bin_prev = 0;
 }
 
-static void bin_set_current(struct heap *heap, struct binset *set, struct slab *slab) {
+void bin_set_current(struct heap *heap, struct binset *set, struct slab *slab) {
     slab->flags |= SLAB_CURRENT;
     slab_look_in(slab, look_after(heap, slab, (uint32_t)slab_live(slab)));
     set->current[slab->size_class] = slab;
@@ -157,7 +159,7 @@ static void bin_set_current(struct heap *heap, struct binset *set, struct slab *
 static void bin_clear_current(struct heap *heap, struct binset *set, struct slab *slab) {
     idle_forget(heap, slab);
     look_no_more(heap, slab);
-    slab->flags &= (uint8_t)~SLAB_CURRENT;
+    slab->flags &= (uint16_t)~SLAB_CURRENT;
     set->current[slab->size_class] = &engine_no_slab;
 }
 
@@ -295,7 +297,7 @@ static struct slab *slab_take(const struct binset *set, unsigned class, struct r
                : range_take_dirt(1, SLAB_SIZE, dirt);
 }
 
-static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
+struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
     bool mixed = set->account == 0;
     struct range_dirt dirt;
     void *side = mixed ? side_take(set->layout, class) : NULL;
@@ -309,12 +311,14 @@ static struct slab *slab_new(struct heap *heap, struct binset *set, unsigned cla
     generation_open(slab);
     slab_fill_in(slab, heap, set, class);
     slab->came_dirty = (uint8_t)dirt.pages;
-    slab->flags = (uint8_t)((dirt.pages == 0 && is_dense(set, class) ? SLAB_AHEAD : 0) |
-                            (set->slabs[class] == 0 ? SLAB_FIRST : 0));
+    slab->flags = (uint16_t)((dirt.pages == 0 && is_dense(set, class) ? SLAB_AHEAD : 0) |
+                             (set->slabs[class] == 0 ? SLAB_FIRST : 0));
     if (set->slabs[class] < UINT8_MAX)
         set->slabs[class]++;
     if (mixed)
         slab->side = (uintptr_t)side;
+    else
+        slab->list = (uintptr_t)slab;
     generation_close(slab);
     heap_link(heap, slab);
     return slab;
@@ -359,7 +363,11 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
     unsigned dirty = slab_dirty_pages(slab);
     uint64_t pushes = remote_close(slab);
 
-    rxp_assert(STATE_LOAD(&slab->allocs) == FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes);
+    bool shares = slab->flags & SLAB_SHARES;
+
+    rxp_assert(!(slab->flags & SLAB_LEADS));
+    rxp_assert(shares ||
+               STATE_LOAD(&slab->allocs) == FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes);
     if (slab->flags & SLAB_LINKED)
         bin_unlink(heap, set, slab);
     if (slab->flags & SLAB_CURRENT)
@@ -373,8 +381,10 @@ static void slab_retire(struct heap *heap, struct slab *slab) {
     } else {
         account_fold_begin(account_at(account));
         slab_hide(slab);
-        account_fold_end(account_at(account), STATE_LOAD(&slab->allocs),
-                         FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes);
+        if (shares)
+            share_leave(heap, set, slab, pushes);
+        account_fold_end(account_at(account), shares ? 0 : STATE_LOAD(&slab->allocs),
+                         shares ? 0 : FREED_COUNT(STATE_LOAD(&slab->freed)) + pushes);
     }
     if (range_return(slab, 1, dirty))
         heap_rest();
@@ -413,8 +423,9 @@ static bool slab_keep_idle(struct heap *heap, struct binset *set, struct slab *s
     return true;
 }
 
-/* Into its bin's list, or out of service where nothing is left in it. */
-static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab) {
+void slab_settle(struct heap *heap, struct binset *set, struct slab *slab) {
+    if (slab->flags & SLAB_LEADS)
+        return; /* its list is in use, and counts for others too */
     uint64_t live = slab_live(slab);
 
     if (live == 0 && !(slab->flags & SLAB_IDLE) && !slab_notified(slab) &&
@@ -422,8 +433,9 @@ static void slab_settle(struct heap *heap, struct binset *set, struct slab *slab
         slab_retire(heap, slab);
         return;
     }
+    /* A sharer waits behind the others: until its turn comes pushes bring more, and each turn costs locked instructions. */
     if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
-        bin_link(set, slab, true);
+        bin_link(set, slab, !(slab->flags & SLAB_SHARES));
     if (slab->flags & SLAB_CURRENT)
         live = look_after(heap, slab, (uint32_t)live);
     slab_look_in(slab, live == 0 ? LOOK_EVERY : (uint32_t)live);
@@ -462,12 +474,12 @@ static bool slab_carve_more(struct heap *heap, struct slab *slab) {
     return true;
 }
 
-static bool slab_has_block(struct slab *slab) {
+bool slab_has_block(struct slab *slab) {
     return slab->free != NULL || remote_collect(slab);
 }
 
 /* There is none to be had: what the heap keeps empty for its other bins' next need is needed now. */
-static RXP_COLD struct slab *slab_new_again(struct heap *heap, struct binset *set, unsigned class) {
+RXP_COLD struct slab *slab_new_again(struct heap *heap, struct binset *set, unsigned class) {
     uint64_t own = set->own;
 
     if (heap->idle_slabs == 0)
@@ -477,14 +489,29 @@ static RXP_COLD struct slab *slab_new_again(struct heap *heap, struct binset *se
     return slab_new(heap, set, class);
 }
 
+/* The current slab stays, and leads those that come after it. */
+static bool slab_refill_sharing(struct heap *heap, struct binset *set, unsigned class) {
+    heap->filled++;
+    heap_tick(heap); /* may retire it, and what has ended its sharing */
+    const struct slab *slab = set->current[class];
+    if (slab == &engine_no_slab)
+        return slab_refill(heap, set, class);
+    return slab->free != NULL || share_refill(heap, set, class);
+}
+
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class) {
     slab_drain(heap); /* first: it may retire the current slab */
     struct slab *slab = set->current[class];
     if (slab != &engine_no_slab) {
         special_look(heap, slab);
         idle_forget(heap, slab);
-        if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve_more(heap, slab)))
+        if (slab_has_block(slab) || (set->partial[class] == 0 && slab_carve_more(heap, slab))) {
+            if (slab->flags & SLAB_LEADS)
+                share_filled(set, slab);
             return true;
+        }
+        if (bin_shares(set, class))
+            return slab_refill_sharing(heap, set, class);
         if (!slab_put_aside(heap, set, slab))
             return true;
         heap->filled++;
@@ -549,6 +576,7 @@ static void disown_bin(struct heap *heap, struct binset *set, unsigned class) {
 }
 
 static RXP_COLD void slab_disperse(struct heap *heap) {
+    share_end(heap);
     for (struct binset *set = heap->sets; set != NULL; set = set->next)
         if (set->account != 0) {
             set->first = set->warm = false;
@@ -588,9 +616,14 @@ void slab_free_event(struct slab *slab) {
     special_look(heap, slab);
     if ((slab->flags & (SLAB_SELDOM | SLAB_CURRENT)) == (SLAB_SELDOM | SLAB_CURRENT))
         heap_peek(heap);
+    if (slab->flags & SLAB_LEADS) {
+        share_look(heap, set, slab);
+        heap_tick_seldom(heap);
+        return;
+    }
     if (look_finds_crowd(heap))
         slab_disperse(heap);
-    if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)))
+    if (!(slab->flags & (SLAB_LINKED | SLAB_CURRENT)) && !bin_shares(set, slab->size_class))
         slab_come_next(heap, set, slab);
     slab_settle(heap, set, slab);
     heap_tick_seldom(heap);
@@ -629,6 +662,7 @@ static void sweep_bin(struct heap *heap, struct binset *set, unsigned class) {
 
 void slab_sweep(struct heap *heap) {
     slab_drain(heap);
+    share_end(heap);
     heap->crowded = false;
     for (struct binset *set = heap->sets; set != NULL; set = set->next) {
         set->warm = false;
@@ -691,6 +725,7 @@ void slab_retire_orphan(struct heap *heap, struct slab *slab) {
 
 void slab_orphan_all(struct heap *heap) {
     slab_drain(heap);
+    share_end(heap);
     heap_each_slab(heap, slab_orphan);
     /* Pairs with remote_notify: either it sees the heap free, or this sees its notice. */
     atomic_store(&heap->public.state, HEAP_FREE);

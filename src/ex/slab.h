@@ -6,24 +6,23 @@
 
 #include "ex/heap.h"
 
-/* slab.flags while in service. */
-#define SLAB_LINKED 1u  /* in its bin's partial list */
-#define SLAB_CURRENT 2u /* its bin's current slab */
-#define SLAB_IDLE                                                                                  \
-    4u /* found empty and kept for its bin's next need; its pages count in heap.idle_pages */
-#define SLAB_AHEAD 8u  /* its pages were not there when it was taken, and come several at a time */
-#define SLAB_FIRST 16u /* of its bin, when it was taken */
-#define SLAB_SELDOM                                                                                \
-    32u /* current, and looked at seldom: it may be empty for a while before that is seen */
-#define SLAB_LONELY 64u /* and held hardly a block each time */
-
 /* Whether every block is written whole by who is asked for it, the checked build with fill=: set once. */
 extern RXP_HIDDEN _Atomic bool slab_writes_all;
 
-/* live = allocs - frees - pushes; exact for the owner, and for anybody while no thread owns the slab. */
-RXP_INLINE uint64_t slab_live(const struct slab *slab) {
+/* By its counters: of a leader with what it counts for others. Acquired: who looks at a fold's marks next finds them as new. */
+RXP_INLINE uint64_t slab_counted(const struct slab *slab) {
     uint64_t pushes = REMOTE_PUSHES(atomic_load_explicit(&slab->remote, memory_order_acquire));
-    return STATE_LOAD(&slab->allocs) - FREED_COUNT(STATE_LOAD(&slab->freed)) - pushes;
+    return atomic_load_explicit(&slab->allocs, memory_order_acquire) -
+           FREED_COUNT(atomic_load_explicit(&slab->freed, memory_order_acquire)) - pushes;
+}
+/*
+ * Blocks that are neither free at home nor on the remote list; exact for the owner, and for anybody while no thread owns
+ * the slab. Not of a leader: its counters are the bin's.
+ */
+RXP_INLINE uint64_t slab_live(const struct slab *slab) {
+    if (RXP_UNLIKELY(slab->flags & SLAB_SHARES))
+        return slab->out - (REMOTE_PUSHES(STATE_LOAD(&slab->remote)) - slab->collected);
+    return slab_counted(slab);
 }
 /* The owner's: `frees` from now, that one among them, it looks. 1 to FREED_LOOK_MOST. */
 RXP_INLINE void slab_look_in(struct slab *slab, uint32_t frees) {
@@ -47,6 +46,15 @@ RXP_INLINE unsigned slab_carved_pages(const struct slab *slab) {
 }
 /* Slabs whose units are pages: the page that was carved as number `k`, from 0 up. */
 unsigned slab_carved_page(const struct slab *slab, unsigned k);
+
+/* Whether the place of a block of the slab was ever carved. */
+RXP_INLINE bool slab_has_carved(const struct slab *slab, const void *block) {
+    uint32_t offset = (uint32_t)(uintptr_t)block & (SLAB_SIZE - 1);
+
+    if (slab->unit_mask == 0xFFFF)
+        return offset < (uint32_t)slab->carved * slab->block_size;
+    return ((offset >> POOL_PAGE_SHIFT) - slab_carved_page(slab, 0)) % 16 < slab->carved;
+}
 
 /* The owner's: makes current[c] a slab with a free block; false when memory is short. */
 bool slab_refill(struct heap *heap, struct binset *set, unsigned class);

@@ -1,6 +1,7 @@
 /* What holds of a slab and of its heap while nobody is in a call. */
 #include "ex/cold.h"
 #include "ex/range.h"
+#include "ex/share.h"
 
 static unsigned chain_length(const struct slab *slab, const struct free_block *b,
                              const char **wrong) {
@@ -29,13 +30,14 @@ const char *slab_walk(const struct slab *slab) {
         REMOTE_HEAD(w) == 0
             ? NULL
             : (struct free_block *)(range_slab_base(slab) + (REMOTE_HEAD(w) - 1) * 16);
-    unsigned own = chain_length(slab, slab->free, &wrong);
+    bool leads = slab->flags & SLAB_LEADS; /* then share_walk looks at its list */
+    unsigned own = leads ? 0 : chain_length(slab, slab->free, &wrong);
     unsigned remote = wrong == NULL ? chain_length(slab, head, &wrong) : 0;
     bool in_bin = slab->flags & (SLAB_LINKED | SLAB_CURRENT);
 
     if (wrong != NULL)
         return wrong;
-    if (own + remote + live + slab_uncarved(slab) != slab_class(slab)->capacity)
+    if (!leads && own + remote + live + slab_uncarved(slab) != slab_class(slab)->capacity)
         return "free, remote, live and uncarved blocks do not add up to the slab's capacity";
     if (remote != REMOTE_PUSHES(w) - slab->collected)
         return "the remote list is not as long as pushes since the last collection";
@@ -60,6 +62,13 @@ const char *slab_walk_heap(const struct heap *heap) {
         if ((slab->seldom != 0 || slab->flags & SLAB_LONELY) && !(slab->flags & SLAB_CURRENT))
             return "a slab that is not its bin's current one is looked at seldom";
     }
+    for (const struct binset *set = heap->sets; set != NULL; set = set->next)
+        for (unsigned c = 0; c < engine_classes.count[set->layout]; c++) {
+            const struct slab *leader = set->current[c];
+            const char *wrong = leader->flags & SLAB_LEADS ? share_walk(heap, set, leader) : NULL;
+            if (wrong != NULL)
+                return wrong;
+        }
     if (slabs != heap->slab_count)
         return "a heap's list of slabs is not as long as their number";
     if (idle != heap->idle_slabs)

@@ -6,6 +6,8 @@
 #include "ex/slab.h"
 #include "ex/special.h"
 
+#define TOTALS_TRIES 100u
+
 static struct slab *walk_slabs(const struct root *root) {
     return (struct slab *)root->slabs;
 }
@@ -44,7 +46,7 @@ static void total_slabs(const struct root *root, struct engine_totals *out) {
     for (uint64_t i = 1; i < STATE_LOAD(&root->slab_high); i++) {
         const struct slab *slab = &walk_slabs(root)[i];
         if (STATE_LOAD(&slab->kind) == SLAB_OWN) {
-            uint64_t live = slab_live(slab);
+            uint64_t live = slab_counted(slab);
             out->live_blocks += live;
             out->live_bytes += live * slab->block_size;
         } else if (STATE_LOAD(&slab->kind) == SLAB_SPAN) {
@@ -66,12 +68,19 @@ static void total_counters(const struct counters *c, struct engine_totals *out) 
     out->live_bytes += STATE_LOAD(&c->bytes_in) - STATE_LOAD(&c->bytes_out);
 }
 
-void engine_totals(struct engine_totals *out) {
-    const struct root *root = engine_root();
+/* Of all accounts: how many folds have ended, or begun. */
+static uint64_t folds(bool begun) {
+    uint64_t n = 0;
 
+    for (uint32_t id = 1; id < STATE_LOAD(&engine_root()->account_high); id++) {
+        struct account *a = account_at(id);
+        n += atomic_load_explicit(begun ? &a->fold_begin : &a->fold_end, memory_order_acquire);
+    }
+    return n;
+}
+
+static void total_all(const struct root *root, struct engine_totals *out) {
     *out = (struct engine_totals){0};
-    if (root == NULL)
-        return;
     for (unsigned n = 0; range_root(n) != NULL; n++)
         total_slabs(range_root(n), out);
     for (struct heap *h = heap_first(); h != NULL; h = (struct heap *)h->public.next_heap)
@@ -81,6 +90,21 @@ void engine_totals(struct engine_totals *out) {
         }
     for (uint32_t id = 1; id < STATE_LOAD(&root->account_high); id++)
         total_counters(account_shared_counters(id), out);
+}
+
+/* Threads that end move figures from slab to slab in folds: what is added up while there was one is added up again. */
+void engine_totals(struct engine_totals *out) {
+    const struct root *root = engine_root();
+
+    *out = (struct engine_totals){0};
+    if (root == NULL)
+        return;
+    for (unsigned tries = 0; tries < TOTALS_TRIES; tries++) {
+        uint64_t ended = folds(false);
+        total_all(root, out);
+        if (folds(true) == ended)
+            break;
+    }
     out->mapped_bytes = STATE_LOAD(&root->live_bytes);
     out->idle_bytes = STATE_LOAD(&root->dirty_bytes);
 }

@@ -2,24 +2,25 @@
  * The reader of pool tables. One read goes like this (why: layout.h, "Figures"):
  *
  *   root          where everything is, and how far it is used
- *   slabs         allocs, frees and pushes of each own slab, copied together
- *   settle        the accounts' retired figures, and which of those slabs they include by now
+ *   slabs         which are own ones, of which accounts
+ *   settle        the accounts' retired figures, and allocs, frees and pushes of each of those slabs, copied together
  *   counters      and flows of all heaps: first all frees and bytes_out, then all allocs and bytes_in
  *   rows          accounts of one tag, pool type and site become one row
  *
  * A block on an own slab is counted in and out on that slab, so each slab's figures are taken in
- * one go and neither is ever far from the other, even where the reader is held up. One on a mixed
- * slab, or a span, may go out through another heap's counters than it came in by, so of counters
- * all frees are read before the first alloc. Thus no row ever shows more frees than allocs. Each
- * figure held at some instant within the read:
+ * one go and neither is ever far from the other, even where the reader is held up. Where slabs share
+ * a list the leader counts allocations for all and each its own pushes, so leaders are read last. One
+ * on a mixed slab, or a span, may go out through another heap's counters than it came in by, so of
+ * counters all frees are read before the first alloc. Thus no row ever shows more frees than allocs.
+ * Each figure held at some instant within the read:
  *
- *   - A slab's values count only when its generation was the same, and even, before and after.
- *   - `settle` looks once more at the account and at the generations of the slabs that were found,
- *     in a window in which no fold of the account begins or ends. A slab still of its generation is
- *     not folded: what was found in it counts. One that moved on is in the account's retired
- *     figures, which were read in that window, and counts only there. A slab that came and went
- *     meanwhile is in them too. So nothing counts twice, and nothing that lived when the read began
- *     is missing. A fold adds as many frees as allocs.
+ *   - A slab is found when its generation was the same, and even, before and after.
+ *   - `settle` reads the account and the slabs that were found in a window in which no fold of the
+ *     account begins or ends, nor moves figures between them. A slab still of its generation counts
+ *     as it was then. One that moved on is in the account's retired figures, or its leader's, which
+ *     were read in that window, and counts only there. A slab that came and went meanwhile is in them
+ *     too. So nothing counts twice, and nothing that lived when the read began is missing. A fold adds
+ *     as many frees as allocs.
  *   - A heap's counters and flows are read together, again where a flow was carried meanwhile.
  *   - Windows are tried a bounded number of times; then the account is torn. In a core once.
  */
@@ -32,10 +33,9 @@
 /* A slab of one account as it was found. */
 struct seen {
     uint64_t address; /* of its descriptor */
-    uint64_t allocs, frees;
     uint32_t generation;
-    uint32_t block_size;
     uint32_t next; /* index + 1 of the account's next one */
+    bool leads;    /* others that share its list: is read behind them */
 };
 
 /* What a read gathers for one account. */
@@ -52,11 +52,12 @@ struct rxpool_stats {
     struct area self;
     struct memory memory;
     uint64_t root_address;
-    struct root root;        /* the first range's, as of this read */
-    struct area tallies;     /* struct tally[ACCOUNTS_MAX] */
-    struct area accounts;    /* two struct account[ACCOUNTS_MAX], before and after a window */
-    struct area generations; /* uint32_t and struct piece for each seen slab */
-    struct area seen;        /* struct seen[] */
+    struct root root;     /* the first range's, as of this read */
+    struct area tallies;  /* struct tally[ACCOUNTS_MAX] */
+    struct area accounts; /* two struct account[ACCOUNTS_MAX], before and after a window */
+    struct area seen;     /* struct seen[] */
+    struct area slabs;    /* struct slab for each of them, as of a window */
+    struct area pieces;   /* struct piece for each, and two */
     uint32_t seen_count;
     struct area rows;  /* struct rxpool_stats_row[] */
     struct area names; /* their texts; offset 0 is "" */

@@ -23,13 +23,7 @@ static bool slab_stable(const struct block *b, size_t i) {
     return b->before[i].generation == b->after[i].generation && b->after[i].generation % 2 == 0;
 }
 
-/*
- * Frees that were copied a moment after the allocs may be ahead of them. The allocs then passed
- * through that very number in between, so it is as good an instant of theirs.
- */
 static bool seen_add(struct rxpool_stats *s, const struct slab *slab, uint64_t address) {
-    uint64_t frees = FREED_COUNT(slab->freed) + REMOTE_PUSHES(slab->remote);
-
     if (slab->kind != SLAB_OWN || slab->account == 0)
         return true;
     if (!area_reserve(&s->seen, (s->seen_count + 1) * sizeof(struct seen)))
@@ -38,10 +32,8 @@ static bool seen_add(struct rxpool_stats *s, const struct slab *slab, uint64_t a
     struct seen *seen = (struct seen *)s->seen.start + s->seen_count++;
     *seen = (struct seen){
         .address = address,
-        .allocs = slab->allocs > frees ? slab->allocs : frees,
-        .frees = frees,
         .generation = slab->generation,
-        .block_size = slab->block_size,
+        .leads = (slab->flags & SLAB_LEADS) != 0,
         .next = t->first_seen,
     };
     t->first_seen = s->seen_count;
@@ -123,14 +115,37 @@ static bool no_fold_between(const struct account *before, const struct account *
     return before->fold_end == after->fold_begin;
 }
 
-/*
- * Sums one account, from its slabs' generations (indexed as the seen slabs) and the account as it
- * was ahead of them.
- */
+/* Slabs of one account that share lists: only together are they no fewer allocs than frees. */
+struct sharing {
+    uint64_t allocs, frees, bytes;
+};
+
+static void settle_slab(struct tally *t, struct sharing *sharing, const struct slab *slab) {
+    uint64_t allocs = slab->allocs, frees = FREED_COUNT(slab->freed) + REMOTE_PUSHES(slab->remote);
+
+    if (slab->flags & (SLAB_LEADS | SLAB_SHARES)) {
+        sharing->allocs += allocs;
+        sharing->frees += frees;
+        sharing->bytes += (allocs - frees) * slab->block_size;
+        return;
+    }
+    /*
+     * Frees that were copied a moment after the allocs may be ahead of them. The allocs then passed through that very
+     * number in between, so it is as good an instant of theirs.
+     */
+    if (allocs < frees)
+        allocs = frees;
+    t->allocs += allocs;
+    t->frees += frees;
+    t->bytes_in += (allocs - frees) * slab->block_size;
+}
+
+/* Sums one account, from its slabs (indexed as the seen ones) and the account as it was ahead of them. */
 static void settle_account(struct rxpool_stats *s, uint32_t id, const struct account *a,
-                           const uint32_t *generations) {
+                           const struct slab *slabs) {
     const struct seen *all = s->seen.start;
     struct tally *t = stats_tally(s, id);
+    struct sharing sharing = {0};
 
     t->tag = a->tag;
     t->site = a->site;
@@ -141,77 +156,76 @@ static void settle_account(struct rxpool_stats *s, uint32_t id, const struct acc
     t->quota_charged = a->quota_charged;
     t->allocs = a->retired_allocs;
     t->frees = a->retired_frees;
-    for (uint32_t i = t->first_seen; i != 0; i = all[i - 1].next) {
-        const struct seen *slab = &all[i - 1];
-        if (generations[i - 1] != slab->generation)
-            continue;
-        t->allocs += slab->allocs;
-        t->frees += slab->frees;
-        t->bytes_in += (slab->allocs - slab->frees) * slab->block_size;
-    }
+    for (uint32_t i = t->first_seen; i != 0; i = all[i - 1].next)
+        if (slabs[i - 1].generation == all[i - 1].generation)
+            settle_slab(t, &sharing, &slabs[i - 1]);
+    /* The same of their sums, which pushes may be ahead of that came while leaders were read. */
+    t->allocs += sharing.allocs > sharing.frees ? sharing.allocs : sharing.frees;
+    t->frees += sharing.frees;
+    t->bytes_in += sharing.allocs > sharing.frees && (int64_t)sharing.bytes > 0 ? sharing.bytes : 0;
 }
 
-/* One account's own window: the account, its slabs' generations, the account. */
+static struct piece slab_piece(const struct seen *seen, struct slab *copy) {
+    return (struct piece){seen->address, copy, sizeof(*copy)};
+}
+
+/* One account's own window: the account, its slabs, leaders last, the account. */
 static bool settle_again(struct rxpool_stats *s, uint32_t id, struct account edges[2],
-                         uint32_t *generations, struct piece *pieces) {
+                         struct slab *slabs, struct piece *pieces) {
     const struct seen *all = s->seen.start;
     uint64_t address = s->root.accounts + id * sizeof(struct account);
     size_t n = 0;
 
     pieces[n++] = (struct piece){address, &edges[0], sizeof(edges[0])};
-    for (uint32_t i = stats_tally(s, id)->first_seen; i != 0; i = all[i - 1].next)
-        pieces[n++] = (struct piece){all[i - 1].address + offsetof(struct slab, generation),
-                                     &generations[i - 1], sizeof(generations[0])};
+    for (int leads = 0; leads < 2; leads++)
+        for (uint32_t i = stats_tally(s, id)->first_seen; i != 0; i = all[i - 1].next)
+            if (all[i - 1].leads == (leads != 0))
+                pieces[n++] = slab_piece(&all[i - 1], &slabs[i - 1]);
     pieces[n++] = (struct piece){address, &edges[1], sizeof(edges[1])};
     return s->memory.read(&s->memory, pieces, n);
 }
 
 static enum rxpool_stats_status settle_one(struct rxpool_stats *s, uint32_t id,
-                                           struct account edges[2], uint32_t *generations,
+                                           struct account edges[2], struct slab *slabs,
                                            struct piece *pieces, struct rxpool_stats_error *error) {
     int tries = s->memory.frozen ? 0 : WINDOW_TRIES;
 
     while (!no_fold_between(&edges[0], &edges[1]) && tries-- > 0)
-        if (!settle_again(s, id, edges, generations, pieces))
+        if (!settle_again(s, id, edges, slabs, pieces))
             return stats_unreadable(s, "an account", s->root.accounts, error);
     if (!no_fold_between(&edges[0], &edges[1]))
         stats_tally(s, id)->torn = true;
-    settle_account(s, id, &edges[0], generations);
+    settle_account(s, id, &edges[0], slabs);
     return RXPOOL_STATS_OK;
 }
 
-/* Generations and pieces lie in one area, the pieces first. */
-static bool settle_room(struct rxpool_stats *s, struct piece **pieces, uint32_t **generations) {
-    size_t size = (s->seen_count + 2) * sizeof(struct piece);
-
-    if (!area_reserve(&s->generations, size + s->seen_count * sizeof(uint32_t)) ||
-        !area_reserve(&s->accounts, 2 * ACCOUNTS_MAX * sizeof(struct account)))
-        return false;
-    *pieces = s->generations.start;
-    *generations = (uint32_t *)((char *)s->generations.start + size);
-    return true;
+static bool settle_room(struct rxpool_stats *s) {
+    return area_reserve(&s->slabs, s->seen_count * sizeof(struct slab)) &&
+           area_reserve(&s->pieces, (s->seen_count + 2) * sizeof(struct piece)) &&
+           area_reserve(&s->accounts, 2 * ACCOUNTS_MAX * sizeof(struct account));
 }
 
 /* All accounts in one window first; those that a fold disturbed, each in a short one of its own. */
 enum rxpool_stats_status settle(struct rxpool_stats *s, struct rxpool_stats_error *error) {
     const struct seen *all = s->seen.start;
-    struct piece *pieces;
-    uint32_t *generations;
     size_t n = 0, bytes = s->root.account_high * sizeof(struct account);
 
-    if (!settle_room(s, &pieces, &generations))
+    if (!settle_room(s))
         return stats_short_of_memory(error);
+    struct piece *pieces = s->pieces.start;
+    struct slab *slabs = s->slabs.start;
     struct account *before = s->accounts.start, *after = before + ACCOUNTS_MAX;
     pieces[n++] = (struct piece){s->root.accounts, before, bytes};
-    for (uint32_t i = 0; i < s->seen_count; i++)
-        pieces[n++] = (struct piece){all[i].address + offsetof(struct slab, generation),
-                                     &generations[i], sizeof(generations[0])};
+    for (int leads = 0; leads < 2; leads++)
+        for (uint32_t i = 0; i < s->seen_count; i++)
+            if (all[i].leads == (leads != 0))
+                pieces[n++] = slab_piece(&all[i], &slabs[i]);
     pieces[n++] = (struct piece){s->root.accounts, after, bytes};
     if (bytes > 0 && !s->memory.read(&s->memory, pieces, n))
         return stats_unreadable(s, "the accounts", s->root.accounts, error);
     for (uint32_t id = 1; id < s->root.account_high; id++) {
         struct account edges[2] = {before[id], after[id]};
-        enum rxpool_stats_status status = settle_one(s, id, edges, generations, pieces, error);
+        enum rxpool_stats_status status = settle_one(s, id, edges, slabs, pieces, error);
         if (status != RXPOOL_STATS_OK)
             return status;
     }

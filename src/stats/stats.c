@@ -128,8 +128,8 @@ const char *rxpool_stats_name(const struct rxpool_stats *s, uint32_t name) {
 void rxpool_stats_close(struct rxpool_stats *s) {
     if (s == NULL)
         return;
-    struct area *areas[] = {&s->tallies, &s->accounts, &s->generations, &s->seen,
-                            &s->rows,    &s->names,    &s->name_of_site};
+    struct area *areas[] = {&s->tallies, &s->accounts, &s->seen,  &s->slabs,
+                            &s->pieces,  &s->rows,     &s->names, &s->name_of_site};
     for (size_t i = 0; i < RXP_COUNT(areas); i++)
         area_release(areas[i]);
     s->memory.close(&s->memory);

@@ -10,10 +10,10 @@ import sys
 # (path, function, instructions stated, instructions that rarer paths may add on average)
 STATED = [
     ("own", "ExAllocatePoolWithTag", 30, 0.5),
-    ("own", "ExFreePool", 26, 0.5),
+    ("own", "ExFreePool", 27, 0.5),
     ("mixed", "ExAllocatePoolWithTag", 46, 18),
     ("mixed", "ExFreePool", 40, 0.5),
-    ("remote", "ExFreePool", 96, 1),
+    ("remote", "ExFreePool", 94, 1),
 ]
 PAIRS = 256 * 2400
 

@@ -6,12 +6,12 @@
 #include "ex/fast.h"
 
 bool engine_free_noted(void *block, struct backend_place *place) {
-    struct slab *slab = fast_slab(block);
+    const struct slab_label *label = fast_label(block);
 
-    if (RXP_UNLIKELY(STATE_LOAD(&slab->owner) != engine_thread.direct_id))
+    if (RXP_UNLIKELY(STATE_LOAD(&label->owner) != engine_thread.direct_id))
         return false;
-    rxp_assert(slab_starts_block(slab, block));
-    struct slab *list = slab_list(slab);
+    rxp_assert(label_starts_block(label, block));
+    struct slab *list = label_list(label);
     *place = (struct backend_place){block, list, list->free, STATE_LOAD(&list->generation)};
     fast_give(list, block);
     return true;
@@ -27,8 +27,8 @@ bool engine_alloc_again(const struct backend_place *place) {
     struct slab *slab = place->slab;
     struct free_block *block = place->memory;
 
-    if (RXP_UNLIKELY(STATE_LOAD(&slab->owner) != engine_thread.direct_id || slab->free != block ||
-                     STATE_LOAD(&slab->generation) != place->generation ||
+    if (RXP_UNLIKELY(STATE_LOAD(&slab_label(slab)->owner) != engine_thread.direct_id ||
+                     slab->free != block || STATE_LOAD(&slab->generation) != place->generation ||
                      block->next != place->next))
         return false;
     slab->free = block->next;

@@ -3,12 +3,12 @@
  *
  *   allocate: 46 instructions with those of the fast path that missed: who stands in the table entry, the bin of the
  *             class, the block; the block's account into the side array, and one addition to the account's flow
- *   free:     40: the compare with the owner of mixed slabs; the side array's entry, which tells a live block from what
+ *   free:     41: the compare with the owner of mixed slabs; the side array's entry, which tells a live block from what
  *             is none and whose it is; the flow
- *   a remote free: 94, the compare and swap among them
+ *   a remote free: 96, the compare and swap among them
  *
  * tests/engine/count.py holds these, too. What a working set larger than the caches pays for is loads: allocate has 15 of
- * them and free 16 (10 and 13 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).
+ * them and free 17 (10 and 13 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).
  *
  * As on the fast paths there is no lock, no locked instruction and no line that another thread
  * writes, and what is unusual fails a compare: under strict=1, where a repeated free must be told
@@ -95,9 +95,11 @@ RXP_INLINE void *cold_alloc(const struct table_entry *e, uint64_t alias, size_t 
 /*
  * A block of a mixed slab of the calling thread's; `owner` is the slab's. False: call engine_free. `tag` 0 means any.
  */
-RXP_INLINE bool cold_free(struct slab *slab, uint32_t owner, void *block, uint32_t tag) {
+RXP_INLINE bool cold_free(const struct slab_label *label, uint32_t owner, void *block,
+                          uint32_t tag) {
     if (RXP_UNLIKELY(owner != engine_thread.mixed_id))
         return false;
+    struct slab *slab = label_slab(label);
     _Atomic uint32_t *side = side_of(slab, block);
     uint32_t entry = STATE_LOAD(side);
     if (RXP_UNLIKELY((uint16_t)entry != (uint16_t)(uintptr_t)block))
@@ -119,16 +121,18 @@ RXP_INLINE bool cold_free(struct slab *slab, uint32_t owner, void *block, uint32
  * A block of another thread's own slab: pushed, by threads without a heap too. Not at a raised IRQL, where a free has rules,
  * nor where no call may go quickly. False: call engine_free. `tag` 0 means any.
  */
-RXP_INLINE bool cold_push(struct slab *slab, void *block, uint32_t tag) {
+RXP_INLINE bool cold_push(const struct slab_label *label, uint32_t owner, void *block,
+                          uint32_t tag) {
     const struct thread_state *t = &engine_thread;
 
-    if (RXP_UNLIKELY(STATE_LOAD(&slab->kind) != SLAB_OWN || t->slow || engine_slow_always))
+    /* Of its owner's own slabs alone a label says no more than whose they are. */
+    if (RXP_UNLIKELY(owner == 0 || (owner & OWNER_SLOW) || t->slow || engine_slow_always))
         return false;
-    if (RXP_UNLIKELY(t->heap != NULL && STATE_LOAD(&slab->owner) == t->heap->public.id))
+    if (RXP_UNLIKELY(t->heap != NULL && owner == t->heap->public.id))
         return false;
-    if (RXP_UNLIKELY(!slab_starts_block(slab, block) || (tag != 0 && tag != slab->tag)))
+    if (RXP_UNLIKELY(!label_starts_block(label, block) || (tag != 0 && tag != label->tag)))
         return false;
-    slab_push(slab, block);
+    slab_push(label_slab(label), owner, block);
     return true;
 }
 

@@ -346,24 +346,24 @@ static enum engine_verdict free_mixed(struct slab *slab, void *block, uint32_t t
     if (owned)
         fast_give(slab, block);
     else
-        slab_push(slab, block);
+        slab_push(slab, STATE_LOAD(&slab_label(slab)->owner), block);
     return ENGINE_OK;
 }
 
 static enum engine_verdict free_own(struct slab *slab, void *block, uint32_t tag) {
-    if (tag != 0 && tag != slab->tag)
+    if (tag != 0 && tag != slab_label(slab)->tag)
         return ENGINE_WRONG_TAG;
     if (owned_here(slab))
         fast_give(slab_list(slab), block);
     else
-        slab_push(slab, block);
+        slab_push(slab, STATE_LOAD(&slab_label(slab)->owner), block);
     return ENGINE_OK;
 }
 
 static enum engine_verdict free_span(struct slab *slab, const void *block, uint32_t tag) {
     if ((uintptr_t)block != range_slab_base(slab))
         return ENGINE_INTERIOR;
-    if (tag != 0 && tag != slab->tag)
+    if (tag != 0 && tag != slab_label(slab)->tag)
         return ENGINE_WRONG_TAG;
     return span_free(engine_thread.heap, slab) ? ENGINE_OK : ENGINE_NOT_LIVE;
 }
@@ -387,16 +387,16 @@ enum engine_verdict engine_free(void *block, uint32_t tag) {
     }
 }
 
-RXP_INLINE bool free_direct(struct slab *slab, void *block) {
-    if (RXP_UNLIKELY(STATE_LOAD(&slab->owner) != engine_thread.direct_id ||
-                     !slab_starts_block(slab, block)))
+RXP_INLINE bool free_direct(const struct slab_label *label, void *block) {
+    if (RXP_UNLIKELY(STATE_LOAD(&label->owner) != engine_thread.direct_id ||
+                     !label_starts_block(label, block)))
         return false;
-    fast_give(slab_list(slab), block);
+    fast_give(label_list(label), block);
     return true;
 }
 
 bool engine_free_direct(void *block) {
-    return free_direct(fast_slab(block), block);
+    return free_direct(fast_label(block), block);
 }
 
 /* --- a list that was overwritten ------------------------------------------------------------------------------ */
@@ -409,8 +409,9 @@ RXP_INLINE bool goes_on_nearby(const struct slab *slab, const void *block, const
     if (((uintptr_t)block ^ (uintptr_t)next) >= SLAB_SIZE || !slab_starts_block(slab, next) ||
         slab->flags & SLAB_LEADS)
         return false;
-    return slab->unit_mask == 0xFFFF ? offset < (uint32_t)slab->carved * slab->block_size
-                                     : page % 16 < slab->carved;
+    return slab_label(slab)->unit_mask == 0xFFFF
+               ? offset < (uint32_t)slab->carved * slab->block_size
+               : page % 16 < slab->carved;
 }
 
 static RXP_NOINLINE bool goes_on_elsewhere(struct slab *slab, const void *block) {
@@ -537,12 +538,12 @@ static RXP_NOINLINE bool free_held_somehow(struct counted_block in, void *block)
 }
 
 bool engine_free_held(struct counted_block in, void *block) {
-    struct slab *slab = fast_slab(block);
+    const struct slab *slab = fast_slab(block);
 
     if (RXP_UNLIKELY(STATE_LOAD(&slab->kind) != SLAB_OWN))
         return free_held_somehow(in, block);
     hold_instead(in, counted_as(slab));
-    return free_direct(slab, block);
+    return free_direct(fast_label(block), block);
 }
 
 size_t engine_trim(void) {

@@ -3,7 +3,7 @@
  *
  *   allocate: 30 instructions: one hash, one compare, and four dependent loads: table entry -> bins -> slab -> block
  *   free:     27 instructions: one range compare, one owner compare, the block-start test, one tag compare; two
- *             dependent loads: slab -> list (the descriptor lies at a computed address)
+ *             dependent loads: label -> list (the label lies at a computed address)
  *
  * (of ExAllocatePoolWithTag and ExFreePool, gcc 12, x86-64; tests/engine/count.py holds them. Where a working set is
  * larger than the second-level cache, what counts is how many calls the processor has in flight while it waits for
@@ -16,7 +16,7 @@
 #ifndef RXPOOL_EX_FAST_H
 #define RXPOOL_EX_FAST_H
 
-#include "ex/state.h"
+#include "ex/range.h"
 #include "plat/thread_local.h"
 
 /* One account's bins in one heap. current[c] is never null: a bin without a slab points to engine_no_slab. */
@@ -85,7 +85,6 @@ THREAD_LOCAL_DECLARE(struct thread_state, engine_thread_state);
 #define engine_thread THREAD_LOCAL(engine_thread_state)
 
 extern struct table_entry engine_miss[2];
-extern struct slab engine_no_slab;
 
 /* The free whose turn it is by slab.freed: empty, no longer full, or time to look. */
 void slab_free_event(struct slab *slab);
@@ -153,15 +152,41 @@ RXP_INLINE struct slab *fast_slab(const void *address) {
     return engine_first.slabs + (offset >> SLAB_SHIFT);
 }
 
+/* Its label, or engine_no_label. */
+RXP_INLINE const struct slab_label *fast_label(const void *address) {
+    uintptr_t offset = (uintptr_t)address - engine_first.slab_area;
+    if (RXP_UNLIKELY(offset >= STATE_LOAD(&engine_first.size)))
+        return &engine_no_label;
+    return engine_first.labels + (offset >> SLAB_SHIFT);
+}
+
+/* Of a slab in service, own or mixed. */
+RXP_INLINE struct slab *label_slab(const struct slab_label *label) {
+    return (struct slab *)(uintptr_t)label->slab;
+}
+
 /* True where `address` is the start of a block as the slab lays them out. */
+RXP_INLINE bool label_starts_block(const struct slab_label *label, const void *address) {
+    uint32_t within = (uint32_t)(uintptr_t)address & label->unit_mask;
+    return class_starts_block(label->reciprocal, label->limit, within);
+}
+
+/* Of one that was in service. */
+RXP_INLINE struct slab_label *slab_label(const struct slab *slab) {
+    return (struct slab_label *)(uintptr_t)slab->label;
+}
+
 RXP_INLINE bool slab_starts_block(const struct slab *slab, const void *address) {
-    uint32_t within = (uint32_t)(uintptr_t)address & slab->unit_mask;
-    return class_starts_block(slab->reciprocal, slab->limit, within);
+    return label_starts_block(slab_label(slab), address);
 }
 
 /* Whose list an own slab's blocks are on. */
+RXP_INLINE struct slab *label_list(const struct slab_label *label) {
+    return (struct slab *)(uintptr_t)label->list;
+}
+
 RXP_INLINE struct slab *slab_list(const struct slab *slab) {
-    return (struct slab *)(uintptr_t)slab->list;
+    return label_list(slab_label(slab));
 }
 
 /* To the list of a mixed slab, or of slab_list of an own one. */
@@ -175,22 +200,23 @@ RXP_INLINE void fast_give(struct slab *slab, void *block) {
 }
 
 /*
- * False where the slab, whose owner is `owner`, is not the calling thread's own, or the block or the tag (0 means any)
- * is not the slab's.
+ * False where the slab is not the calling thread's own, or the block or the tag (0 means any) is not the slab's. `owner` is
+ * what the label says.
  */
-RXP_INLINE bool fast_free(struct slab *slab, uint32_t owner, void *block, uint32_t tag) {
+RXP_INLINE bool fast_free(const struct slab_label *label, uint32_t owner, void *block,
+                          uint32_t tag) {
     if (RXP_UNLIKELY(owner != engine_thread.id))
         return false;
-    if (RXP_UNLIKELY(!slab_starts_block(slab, block) || (tag != 0 && tag != slab->tag)))
+    if (RXP_UNLIKELY(!label_starts_block(label, block) || (tag != 0 && tag != label->tag)))
         return false;
-    fast_give(slab_list(slab), block);
+    fast_give(label_list(label), block);
     return true;
 }
 
 /* False: call engine_free. `tag` 0 means any. */
 RXP_INLINE bool engine_free_fast(void *block, uint32_t tag) {
-    struct slab *slab = fast_slab(block);
-    return fast_free(slab, STATE_LOAD(&slab->owner), block, tag);
+    const struct slab_label *label = fast_label(block);
+    return fast_free(label, STATE_LOAD(&label->owner), block, tag);
 }
 
 #endif

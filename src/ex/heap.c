@@ -22,7 +22,8 @@
 #define REST_CALLS 50000u
 #define REST_PAUSE 20u
 
-struct slab engine_no_slab;
+struct slab_label engine_no_label;
+struct slab engine_no_slab = {.label = (uintptr_t)&engine_no_label};
 bool engine_slow_always;
 
 static struct binset no_bins = {.current = {[0 ... CLASSES_MAX - 1] = &engine_no_slab}};

@@ -3,8 +3,8 @@
  * file), so every structure is fixed-width, versioned by the root record, and reached from it alone.
  *
  *   one range:
- *   | root | descriptors, one for each slab | metadata | slab 0: guard | slab 1 | slab 2 ...           |
- *   ^ self   ^ slabs                                    ^ slab_area
+ *   | root | descriptors, one for each slab | labels, the same | metadata | slab 0: guard | slab 1 ...  |
+ *   ^ self   ^ slabs                                                       ^ slab_area
  *
  *   descriptor of pointer p = slabs + ((p - slab_area) >> SLAB_SHIFT) * sizeof(struct slab)
  *
@@ -20,7 +20,7 @@
 #include "base/base.h"
 
 #define LAYOUT_MAGIC "rxpool range v1\n" /* 16 bytes, no terminator */
-#define LAYOUT_VERSION 6u
+#define LAYOUT_VERSION 7u
 
 #define POOL_PAGE_SHIFT 12
 #define POOL_PAGE_SIZE ((size_t)1 << POOL_PAGE_SHIFT)
@@ -213,22 +213,16 @@ struct slab {
     _Atomic uint64_t allocs; /* ever, since taken into service */
     _Atomic uint64_t freed;  /* by the owner; others count in `remote` */
     union {
-        uint64_t list; /* own: address of the slab whose list its blocks are put on: share.h */
         uint64_t side; /* mixed: address of uint32_t[SIDE_ENTRIES] */
         uint64_t
             span_bytes; /* span: bytes accounted (whole pages); it holds ceil(span_bytes / SLAB_SIZE) slabs */
         uint64_t area;       /* special: address of its struct special_area */
         uint64_t idle_since; /* free run: when it became idle, ms */
     };
-    union {
-        uint32_t tag;       /* of the account */
-        uint64_t flow_unit; /* mixed: FLOW_OF(block_size) */
-    };
+    uint64_t flow_unit;       /* mixed: FLOW_OF(block_size) */
+    uint64_t label;           /* address of its label, from its first service on */
     uint32_t sampled;         /* allocs, low half, when they were last counted for special=1/N */
     uint32_t reciprocal;      /* ceil(2^32 / block_size) */
-    _Atomic uint32_t owner;   /* heap id; with OWNER_SLOW set it never equals a thread's id */
-    uint16_t unit_mask;       /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
-    uint16_t limit;           /* see classes.h */
     uint32_t block_size;      /* bytes; for a span its whole size in pages is span_bytes */
     _Atomic uint16_t account; /* 0 for a mixed slab */
     uint8_t size_class;
@@ -252,6 +246,23 @@ struct slab {
     uint8_t came_dirty; /* pages that were there when it was taken into service */
     uint16_t flags;     /* slab.h */
     uint16_t out; /* sharer: carved blocks that are not on its own list, as of what was collected */
+};
+
+/*
+ * What a free asks of a slab first, be it the owner's or another thread's. It changes only as a slab comes into service or
+ * leaves it, so that its line lies in the caches of all processors, while the first line of a descriptor is the owner's, who
+ * writes it with each call: one that also told others whose the slab is would go to and fro with each of their frees.
+ */
+struct slab_label {
+    _Atomic uint32_t
+        owner; /* heap id; with OWNER_SLOW set it never equals a thread's id. 0: not in service */
+    uint32_t reciprocal; /* ceil(2^32 / block_size) */
+    uint16_t unit_mask;  /* 0x0FFF where the page rule holds within pages, else 0xFFFF */
+    uint16_t limit;      /* see classes.h */
+    uint32_t tag;        /* of the account; 0 of a mixed slab */
+    uint64_t slab;       /* address of the descriptor */
+    uint64_t
+        list; /* own: of that whose list its blocks are put on; another's where slabs share one: share.h */
 };
 
 /*
@@ -292,6 +303,7 @@ struct heap_public {
 
 _Static_assert(sizeof(struct slab) == 128, "a descriptor is two cache lines");
 _Static_assert(offsetof(struct slab, remote) == 64, "remote frees have a line of their own");
+_Static_assert(sizeof(struct slab_label) == 32, "two labels are a cache line");
 _Static_assert(sizeof(struct account) == 80, "");
 _Static_assert(sizeof(struct counters) == 32, "");
 _Static_assert(sizeof(struct flow) == 16, "");

@@ -470,29 +470,29 @@ RXP_NOINLINE static void free_slow(void *block, uint32_t tag, const void *caller
 
 /* Neither the thread's own slab nor a mixed one of its own. */
 RXP_NOINLINE static void free_other(void *block, uint32_t tag, const void *caller,
-                                    struct slab *slab) {
-    if (RXP_UNLIKELY(!cold_push(slab, block, tag)))
+                                    const struct slab_label *label) {
+    if (RXP_UNLIKELY(!cold_push(label, STATE_LOAD(&label->owner), block, tag)))
         free_slow(block, tag, caller);
 }
 
 NTKERNELAPI VOID NTAPI ExFreePoolWithTag(PVOID P, ULONG Tag) {
-    struct slab *slab = fast_slab(P);
-    uint32_t owner = STATE_LOAD(&slab->owner);
+    const struct slab_label *label = fast_label(P);
+    uint32_t owner = STATE_LOAD(&label->owner);
 
-    if (RXP_LIKELY(fast_free(slab, owner, P, Tag)))
+    if (RXP_LIKELY(fast_free(label, owner, P, Tag)))
         return;
-    if (RXP_UNLIKELY(!cold_free(slab, owner, P, Tag)))
-        free_other(P, Tag, RXP_RETURN_ADDRESS(), slab);
+    if (RXP_UNLIKELY(!cold_free(label, owner, P, Tag)))
+        free_other(P, Tag, RXP_RETURN_ADDRESS(), label);
 }
 
 NTKERNELAPI VOID NTAPI ExFreePool(PVOID P) {
-    struct slab *slab = fast_slab(P);
-    uint32_t owner = STATE_LOAD(&slab->owner);
+    const struct slab_label *label = fast_label(P);
+    uint32_t owner = STATE_LOAD(&label->owner);
 
-    if (RXP_LIKELY(fast_free(slab, owner, P, 0)))
+    if (RXP_LIKELY(fast_free(label, owner, P, 0)))
         return;
-    if (RXP_UNLIKELY(!cold_free(slab, owner, P, 0)))
-        free_other(P, 0, RXP_RETURN_ADDRESS(), slab);
+    if (RXP_UNLIKELY(!cold_free(label, owner, P, 0)))
+        free_other(P, 0, RXP_RETURN_ADDRESS(), label);
 }
 
 NTKERNELAPI SIZE_T NTAPI ExQueryPoolBlockSize(PVOID PoolBlock, PBOOLEAN QuotaCharged) {

@@ -17,16 +17,17 @@ struct engine_fast engine_first;
 
 /*
  * One range. Invariants:
- *   root < descriptors_committed <= meta_used <= meta_committed <= meta_end <= slab_area
- *   1 <= slab_high <= committed <= slab_count, and descriptors are committed for every slab below `committed`
+ *   root < descriptors_committed <= range_labels() <= labels_committed <= meta_used <= meta_committed <= meta_end <= slab_area
+ *   1 <= slab_high <= committed <= slab_count, and descriptors and labels are committed for every slab below `committed`
  */
 struct range {
     struct root *root;
     uintptr_t base;
     uintptr_t area; /* address of slab 0 */
     uintptr_t meta_used, meta_committed, meta_end;
-    uintptr_t descriptors_committed; /* end address */
-    uint64_t committed;              /* slabs below this index may be written */
+    uintptr_t descriptors_committed; /* end addresses */
+    uintptr_t labels_committed;
+    uint64_t committed; /* slabs below this index may be written */
 };
 
 static struct range ranges[RANGES_MAX];
@@ -39,6 +40,12 @@ struct root *range_root(unsigned number) {
 
 static struct slab *range_slabs(const struct range *r) {
     return (struct slab *)(r->base + ROOT_SIZE);
+}
+
+/* Behind the descriptors of every 64 KiB, a few more than will be slabs. */
+static struct slab_label *range_labels(const struct range *r) {
+    uint64_t places = r->root->range_size >> SLAB_SHIFT;
+    return (struct slab_label *)rxp_round_up((uintptr_t)(range_slabs(r) + places), SLAB_SIZE);
 }
 
 static struct range *range_of(const void *address) {
@@ -66,6 +73,11 @@ uint32_t range_slab_id_anywhere(const struct slab *slab) {
     return r->root->number << SLAB_ID_BITS | (uint32_t)(slab - range_slabs(r));
 }
 
+struct slab_label *range_label_anywhere(const struct slab *slab) {
+    const struct range *r = range_of(slab);
+    return range_labels(r) + (slab - range_slabs(r));
+}
+
 uintptr_t range_slab_base_anywhere(const struct slab *slab) {
     const struct range *r = range_of(slab);
     return r->area + ((uintptr_t)(slab - range_slabs(r)) << SLAB_SHIFT);
@@ -73,14 +85,20 @@ uintptr_t range_slab_base_anywhere(const struct slab *slab) {
 
 /* --- growth ------------------------------------------------------------------------------------ */
 
-static bool range_commit_descriptors(struct range *r, uint64_t slabs) {
-    uintptr_t end = rxp_round_up((uintptr_t)(range_slabs(r) + slabs), SLAB_SIZE);
-    if (end <= r->descriptors_committed)
+/* What lies from *committed to `end` becomes writable, in whole slabs' worth. */
+static bool range_commit_up_to(uintptr_t *committed, const void *end) {
+    uintptr_t wanted = rxp_round_up((uintptr_t)end, SLAB_SIZE);
+    if (wanted <= *committed)
         return true;
-    if (!plat_commit((void *)r->descriptors_committed, end - r->descriptors_committed))
+    if (!plat_commit((void *)*committed, wanted - *committed))
         return false;
-    r->descriptors_committed = end;
+    *committed = wanted;
     return true;
+}
+
+static bool range_commit_descriptors(struct range *r, uint64_t slabs) {
+    return range_commit_up_to(&r->descriptors_committed, range_slabs(r) + slabs) &&
+           range_commit_up_to(&r->labels_committed, range_labels(r) + slabs);
 }
 
 /* Makes slabs below index `end` writable, in steps that double; the least that will do where a step is refused. */
@@ -126,12 +144,14 @@ struct slab *range_slab_at(unsigned number, uint64_t index) {
 
 /* --- making a range ----------------------------------------------------------------------------- */
 
-/* Room for the descriptors of every 64 KiB, a few more than will be slabs; a sixteenth for metadata. */
+/* A sixteenth for metadata. */
 static void range_lay_out(struct range *r, size_t size) {
     struct root *root = r->root;
-    uintptr_t meta = rxp_round_up((uintptr_t)(range_slabs(r) + (size >> SLAB_SHIFT)), SLAB_SIZE);
+    uintptr_t labels = (uintptr_t)range_labels(r);
+    uintptr_t meta = rxp_round_up((uintptr_t)(range_labels(r) + (size >> SLAB_SHIFT)), SLAB_SIZE);
     size_t meta_size = root->number == 0 ? rxp_round_up(size / 16, SLAB_SIZE) : SLAB_SIZE;
 
+    r->labels_committed = labels;
     r->meta_used = r->meta_committed = meta;
     r->meta_end = r->area = meta + meta_size;
     root->slabs = (uintptr_t)range_slabs(r);
@@ -213,6 +233,7 @@ bool range_init(void) {
             return false;
         engine_first.slab_area = ranges[0].area;
         engine_first.slabs = range_slabs(&ranges[0]);
+        engine_first.labels = range_labels(&ranges[0]);
         engine_first.accounts = (const struct account *)ranges[0].root->accounts;
         engine_first.tags = meta_alloc(ranges[0].root->account_capacity * sizeof(uint32_t));
         return engine_first.tags != NULL;

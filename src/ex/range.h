@@ -37,6 +37,19 @@ RXP_INLINE uintptr_t range_slab_base(const struct slab *slab) {
                : range_slab_base_anywhere(slab);
 }
 
+/* The label of a descriptor. */
+struct slab_label *range_label_anywhere(const struct slab *slab);
+RXP_INLINE struct slab_label *range_label(const struct slab *slab) {
+    return RXP_LIKELY(range_slab_is_first(slab)) ? engine_first.labels + (slab - engine_first.slabs)
+                                                 : range_label_anywhere(slab);
+}
+
+/* Before it is in service for the first time. Once: who finds a slab of the past reads it while it may be another's. */
+RXP_INLINE void range_give_label(struct slab *slab) {
+    if (slab->label == 0)
+        slab->label = (uintptr_t)range_label(slab);
+}
+
 /* Roots, in order of their making; null past the last. */
 struct root *range_root(unsigned number);
 

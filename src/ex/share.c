@@ -57,7 +57,7 @@ static void join(struct heap *heap, struct binset *set, struct slab *leader, str
         leader->flags &= (uint16_t)~SLAB_SELDOM;
     }
     slab->flags |= SLAB_SHARES;
-    slab->list = (uintptr_t)leader;
+    slab_label(slab)->list = (uintptr_t)leader;
     slab->out = (uint16_t)(STATE_LOAD(&slab->allocs) - FREED_COUNT(STATE_LOAD(&slab->freed)) -
                            slab->collected);
     set->sharers[slab->size_class]++;
@@ -236,7 +236,7 @@ static void share_no_more(struct heap *heap, struct slab *slab) {
     count_move(leader, slab, out - STATE_LOAD(&slab->allocs));
     account_fold_end(account, 0, 0);
     slab->flags &= (uint16_t)~SLAB_SHARES;
-    slab->list = (uintptr_t)slab;
+    slab_label(slab)->list = (uintptr_t)slab;
     if (--set->sharers[slab->size_class] == 0)
         lead_no_more(heap, leader);
     uint32_t live = (uint32_t)slab_live(slab);

@@ -254,19 +254,21 @@ static uint32_t owner_of_mixed(void) {
 static void slab_fill_in(struct slab *slab, const struct heap *heap, const struct binset *set,
                          unsigned class) {
     const struct class_info *c = &engine_classes.info[set->layout][class];
+    range_give_label(slab);
+    struct slab_label *label = slab_label(slab);
     bool mixed = set->account == 0;
 
     slab->free = NULL;
     STATE_STORE(&slab->allocs, 0);
     STATE_STORE(&slab->freed, 0);
-    slab->reciprocal = c->reciprocal;
-    slab->unit_mask = c->unit_mask;
-    slab->limit = c->limit;
+    slab->reciprocal = label->reciprocal = c->reciprocal;
+    label->unit_mask = c->unit_mask;
+    label->limit = c->limit;
+    label->tag = mixed ? 0 : account_at(set->account)->tag;
+    label->slab = label->list = (uintptr_t)slab;
     slab->block_size = c->block_size;
     if (mixed)
         slab->flow_unit = FLOW_OF(c->block_size);
-    else
-        slab->tag = account_at(set->account)->tag;
     STATE_STORE(&slab->account, (uint16_t)set->account);
     slab->size_class = (uint8_t) class;
     slab->layout = (uint8_t)set->layout;
@@ -277,7 +279,7 @@ static void slab_fill_in(struct slab *slab, const struct heap *heap, const struc
     slab->sampled = 0;
     slab->bin_next = slab->bin_prev = 0;
     STATE_STORE(&slab->remote, remote_word(0, REMOTE_OWNED, 0));
-    STATE_STORE(&slab->owner, heap->public.id | (mixed ? owner_of_mixed() : 0));
+    STATE_STORE(&label->owner, heap->public.id | (mixed ? owner_of_mixed() : 0));
     STATE_STORE(&slab->kind, mixed ? SLAB_MIXED : SLAB_OWN);
 }
 
@@ -317,8 +319,6 @@ struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
         set->slabs[class]++;
     if (mixed)
         slab->side = (uintptr_t)side;
-    else
-        slab->list = (uintptr_t)slab;
     generation_close(slab);
     heap_link(heap, slab);
     return slab;
@@ -326,7 +326,7 @@ struct slab *slab_new(struct heap *heap, struct binset *set, unsigned class) {
 
 static void slab_hide(struct slab *slab) {
     generation_open(slab);
-    STATE_STORE(&slab->owner, 0);
+    STATE_STORE(&slab_label(slab)->owner, 0);
     STATE_STORE(&slab->kind, SLAB_NONE);
     STATE_STORE(&slab->account, 0);
     slab->flags = 0;
@@ -336,10 +336,11 @@ static void slab_hide(struct slab *slab) {
 void slab_publish_span(struct slab *slab, uint32_t account, uint32_t tag, uint64_t bytes) {
     generation_open(slab);
     slab->span_bytes = bytes;
-    slab->tag = tag;
+    range_give_label(slab);
+    slab_label(slab)->tag = tag;
     slab->block_size = 0;
     STATE_STORE(&slab->account, (uint16_t)account);
-    STATE_STORE(&slab->owner, OWNER_SLOW);
+    STATE_STORE(&slab_label(slab)->owner, OWNER_SLOW);
     STATE_STORE(&slab->kind, SLAB_SPAN);
     generation_close(slab);
 }
@@ -350,7 +351,7 @@ bool slab_hide_span(struct slab *slab) {
     if (!atomic_compare_exchange_strong(&slab->kind, &kind, SLAB_NONE))
         return false;
     generation_open(slab);
-    STATE_STORE(&slab->owner, 0);
+    STATE_STORE(&slab_label(slab)->owner, 0);
     STATE_STORE(&slab->account, 0);
     generation_close(slab);
     return true;

@@ -34,13 +34,13 @@ RXP_INLINE const struct class_info *slab_class(const struct slab *slab) {
     return &engine_classes.info[slab->layout][slab->size_class];
 }
 RXP_INLINE uint32_t slab_owner(const struct slab *slab) {
-    return STATE_LOAD(&slab->owner) & ~(OWNER_SLOW | OWNER_STRICT);
+    return STATE_LOAD(&slab_label(slab)->owner) & ~(OWNER_SLOW | OWNER_STRICT);
 }
 /* Blocks that were never carved yet. */
 unsigned slab_uncarved(const struct slab *slab);
 /* Pages that hold blocks that were carved. */
 RXP_INLINE unsigned slab_carved_pages(const struct slab *slab) {
-    if (slab->unit_mask != 0xFFFF)
+    if (slab_class(slab)->unit_mask != 0xFFFF)
         return slab->carved;
     return (slab->carved * slab->block_size + (uint32_t)POOL_PAGE_SIZE - 1) >> POOL_PAGE_SHIFT;
 }
@@ -51,7 +51,7 @@ unsigned slab_carved_page(const struct slab *slab, unsigned k);
 RXP_INLINE bool slab_has_carved(const struct slab *slab, const void *block) {
     uint32_t offset = (uint32_t)(uintptr_t)block & (SLAB_SIZE - 1);
 
-    if (slab->unit_mask == 0xFFFF)
+    if (slab_class(slab)->unit_mask == 0xFFFF)
         return offset < (uint32_t)slab->carved * slab->block_size;
     return ((offset >> POOL_PAGE_SHIFT) - slab_carved_page(slab, 0)) % 16 < slab->carved;
 }
@@ -62,8 +62,8 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class);
 void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum class_layout layout,
                       unsigned class);
 
-/* A thread that does not own the slab gives back a block. */
-void slab_push(struct slab *slab, void *block);
+/* A thread that does not own the slab gives back a block. `owner` is what the label says. */
+void slab_push(struct slab *slab, uint32_t owner, void *block);
 
 /* The account of a live block on a mixed slab; 0 for one that is free. */
 uint32_t slab_side_account(const struct slab *slab, const void *block);

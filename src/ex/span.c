@@ -200,7 +200,7 @@ static uint32_t move_pages(struct slab *from, uint32_t have, struct slab *to, ui
 }
 
 void *span_move(struct heap *heap, struct slab *slab, size_t size) {
-    uint32_t account = STATE_LOAD(&slab->account), tag = slab->tag;
+    uint32_t account = STATE_LOAD(&slab->account), tag = slab_label(slab)->tag;
     uint64_t old = slab->span_bytes, bytes;
     uint32_t have = slabs_of(old);
 

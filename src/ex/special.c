@@ -116,10 +116,11 @@ static void area_publish(const struct special_area *a, struct slab *first, enum 
         atomic_fetch_add(&slab->generation, 1);
         if (kind == SLAB_SPECIAL)
             slab->area = (uintptr_t)a;
-        slab->tag = 0;
+        range_give_label(slab);
+        slab_label(slab)->tag = 0;
         slab->block_size = 0;
         STATE_STORE(&slab->account, 0);
-        STATE_STORE(&slab->owner, kind == SLAB_SPECIAL ? OWNER_SLOW : 0);
+        STATE_STORE(&slab_label(slab)->owner, kind == SLAB_SPECIAL ? OWNER_SLOW : 0);
         STATE_STORE(&slab->kind, (uint8_t)kind);
         atomic_fetch_add(&slab->generation, 1);
     }

@@ -31,12 +31,16 @@ enum engine_lock_rank {
 struct engine_fast {
     uintptr_t slab_area;
     struct slab *slabs;
+    struct slab_label *labels;
     _Atomic size_t size; /* bytes from slab_area; grows only, before a block beyond is handed out */
     const struct account *accounts;
     uint32_t *tags; /* of accounts, side by side: a free that names its tag reads no more of them */
 };
 
 extern struct engine_fast engine_first;
+/* Of no range, and without a block: bins without a slab point to it. Nobody owns it. */
+extern struct slab engine_no_slab;
+extern struct slab_label engine_no_label;
 
 void engine_lock(enum engine_lock_rank rank);
 void engine_unlock(enum engine_lock_rank rank);

@@ -142,9 +142,9 @@ static void free_slow(void *block, const void *caller) {
 }
 
 RXP_INLINE void free_for(void *block, enum heap_family family, const void *caller) {
-    struct slab *slab = fast_slab(block);
-    if (block == NULL || cold_free(slab, STATE_LOAD(&slab->owner), block, 0) ||
-        cold_push(slab, block, 0))
+    const struct slab_label *label = fast_label(block);
+    uint32_t owner = STATE_LOAD(&label->owner);
+    if (block == NULL || cold_free(label, owner, block, 0) || cold_push(label, owner, block, 0))
         return;
     if (RXP_UNLIKELY(dropin_checked))
         checked_free(block, family, caller);

@@ -105,14 +105,14 @@ static void only_live_blocks_are_freed_quickly(size_t size) {
         if (fast_slab(block[i]) == slab)
             live[((char *)block[i] - base) / 8] = true;
     for (unsigned i = 0; i < SLAB_SIZE / 8; i++)
-        if (!live[i] && cold_free(slab, slab->owner, base + i * 8, 0))
+        if (!live[i] && cold_free(slab_label(slab), slab_label(slab)->owner, base + i * 8, 0))
             fail_msg("offset %u of a slab of %zu bytes was taken for a live block", i * 8, size);
     for (unsigned i = 1; i < SOME; i += 2) {
         uint32_t tag = test_tag(6000 + i % 100);
         slab = fast_slab(block[i]);
-        assert_false(cold_free(slab, slab->owner, block[i], tag + 1));
-        assert_true(cold_free(slab, slab->owner, block[i], tag));
-        assert_false(cold_free(slab, slab->owner, block[i], tag));
+        assert_false(cold_free(slab_label(slab), slab_label(slab)->owner, block[i], tag + 1));
+        assert_true(cold_free(slab_label(slab), slab_label(slab)->owner, block[i], tag));
+        assert_false(cold_free(slab_label(slab), slab_label(slab)->owner, block[i], tag));
     }
     pool_walk();
 }

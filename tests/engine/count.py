@@ -12,8 +12,8 @@ STATED = [
     ("own", "ExAllocatePoolWithTag", 30, 0.5),
     ("own", "ExFreePool", 27, 0.5),
     ("mixed", "ExAllocatePoolWithTag", 46, 18),
-    ("mixed", "ExFreePool", 40, 0.5),
-    ("remote", "ExFreePool", 94, 1),
+    ("mixed", "ExFreePool", 41, 0.5),
+    ("remote", "ExFreePool", 96, 1),
 ]
 PAIRS = 256 * 2400
 

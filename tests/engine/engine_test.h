@@ -45,11 +45,11 @@ static inline void *pool_alloc_by_all_paths(uint64_t key, size_t size) {
 }
 
 static inline enum engine_verdict pool_free_by_all_paths(void *block, uint32_t tag) {
-    struct slab *slab = fast_slab(block);
-    uint32_t owner = STATE_LOAD(&slab->owner);
+    const struct slab_label *label = fast_label(block);
+    uint32_t owner = STATE_LOAD(&label->owner);
 
-    return fast_free(slab, owner, block, tag) || cold_free(slab, owner, block, tag) ||
-                   cold_push(slab, block, tag)
+    return fast_free(label, owner, block, tag) || cold_free(label, owner, block, tag) ||
+                   cold_push(label, owner, block, tag)
                ? ENGINE_OK
                : engine_free(block, tag);
 }

@@ -130,10 +130,10 @@ static uint64_t release(const struct block *b) {
     if (!payload(b, false))
         FAIL("the payload of %p, %u bytes, changed", (void *)b->at, b->size);
     uint32_t tag = b->size % 2 ? tag_of(b->tag) : 0;
-    struct slab *slab = fast_slab(b->at);
-    uint32_t owner = STATE_LOAD(&slab->owner);
-    verdict = fast_free(slab, owner, b->at, tag) || cold_free(slab, owner, b->at, tag) ||
-                      cold_push(slab, b->at, tag)
+    const struct slab_label *label = fast_label(b->at);
+    uint32_t owner = STATE_LOAD(&label->owner);
+    verdict = fast_free(label, owner, b->at, tag) || cold_free(label, owner, b->at, tag) ||
+                      cold_push(label, owner, b->at, tag)
                   ? ENGINE_OK
                   : engine_free(b->at, tag);
     if (verdict != ENGINE_OK)

@@ -67,6 +67,8 @@ CASES = [
     *tagged("replace", "replace one of 100,000", 5 * MILLION, 100000, "replace-100000", settles=True),
     working_set(MILLION, "1,000,000", settles=True, most=5),
     working_set(10 * MILLION, "10,000,000", most=3),
+    Case("medium", "replace one of 1,000 of 2,000 to 32,000 bytes", 5 * MILLION, 1000, skip=ONE_TAG),
+    Case("medium", "  the same under 16 tags", 5 * MILLION, 1000, tags=16),
     Case("handover", "allocated here, freed by another thread", 3 * MILLION, threads=2, skip=ONE_TAG, least=15,
          quick=4),
     Case("handover", "  the same under 16 tags", 3 * MILLION, threads=2, tags=16, least=15, quick=4),

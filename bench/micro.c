@@ -190,6 +190,7 @@ static const struct bench_case {
     {"fifo-even", 16, 1024, true, false, false, run_fifo},
     {"lifo-even", 16, 1024, true, false, false, run_lifo},
     {"replace", 16, 1024, false, true, false, run_replace},
+    {"medium", 2000, 32000, false, true, false, run_replace},
     {"live", 64, 64, true, true, false, run_replace},
     {"large", 65536, 4194304, false, true, false, run_large},
     {"random-large", 5242880, 26214400, true, true, false, run_large},

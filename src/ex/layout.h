@@ -199,8 +199,8 @@ enum remote_state {
 #define SLAB_SHARES 256u
 
 /*
- * Slab descriptor, two cache lines. The first is what allocate and free touch; the second is for
- * everybody else's frees and for the slow paths.
+ * Slab descriptor, two cache lines. The first is what its owner's calls touch; the second is for everybody else's frees
+ * and for the slow paths. What all of them ask first is its label's.
  *
  *   live blocks = allocs - FREED_COUNT(freed) - pushes >= 0    (exact with no call in flight; of slabs that share a list
  *                                                               only their sum: share.h)

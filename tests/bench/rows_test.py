@@ -19,6 +19,7 @@ REPLACE = ["replace one of 1,000 at random", "replace one of 10,000", "replace o
 THREADS = ["100,000 blocks, %d thread%s" % (n, "s" * (n > 1)) for n in (1, 2, 4, 16, 64)]
 SMALL = ["the same 64-byte block again", *TAGGED, "1,000 blocks, first in first out", *TAGGED, *EVEN,
          "1,000 blocks, last in first out", *TAGGED, *EVEN, *REPLACE,
+         "replace one of 1,000 of 2,000 to 32,000 bytes", TAGGED[0],
          "allocated here, freed by another thread", *TAGGED[:2], *THREADS, "zeroed, 16 B to 64 KiB, written",
          "zeroed, 64 KiB to 4 MiB, touched", "64 KiB to 4 MiB, touched", "5 to 25 MiB, 500 times, touched",
          "realloc from 16 B to 1 MiB", "one buffer grows to 256 MiB", "again and again, one at a time"]

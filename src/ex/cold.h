@@ -5,7 +5,7 @@
  *             class, the block; the block's account into the side array, and one addition to the account's flow
  *   free:     41: the compare with the owner of mixed slabs; the side array's entry, which tells a live block from what
  *             is none and whose it is; the flow
- *   a remote free: 96, the compare and swap among them
+ *   a remote free: 95, the compare and swap among them
  *
  * tests/engine/count.py holds these, too. What a working set larger than the caches pays for is loads: allocate has 15 of
  * them and free 17 (10 and 13 on the fast paths), and each one more is one call less in flight (docs/DESIGN.md).

@@ -346,7 +346,7 @@ static enum engine_verdict free_mixed(struct slab *slab, void *block, uint32_t t
     if (owned)
         fast_give(slab, block);
     else
-        slab_push(slab, STATE_LOAD(&slab_label(slab)->owner), block);
+        slab_push(slab, slab_owner(slab), block);
     return ENGINE_OK;
 }
 
@@ -356,7 +356,7 @@ static enum engine_verdict free_own(struct slab *slab, void *block, uint32_t tag
     if (owned_here(slab))
         fast_give(slab_list(slab), block);
     else
-        slab_push(slab, STATE_LOAD(&slab_label(slab)->owner), block);
+        slab_push(slab, slab_owner(slab), block);
     return ENGINE_OK;
 }
 

@@ -244,7 +244,7 @@ struct slab {
     uint8_t looks;      /* of its owner's while it was current, the first ones */
     uint8_t seldom;     /* of its pages in heap.seldom_pages */
     uint8_t came_dirty; /* pages that were there when it was taken into service */
-    uint16_t flags;     /* slab.h */
+    uint16_t flags;     /* SLAB_ bits, above */
     uint16_t out; /* sharer: carved blocks that are not on its own list, as of what was collected */
 };
 

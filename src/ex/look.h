@@ -44,6 +44,11 @@ RXP_INLINE uint32_t look_after(struct heap *heap, struct slab *slab, uint32_t li
     return LOOK_EVERY;
 }
 
+/* Frees until the owner of a slab that nobody allocates from looks: when it could be empty. */
+RXP_INLINE uint32_t look_when_empty(uint64_t live) {
+    return live == 0 ? LOOK_EVERY : (uint32_t)live;
+}
+
 /* It is its bin's current slab no longer. */
 RXP_INLINE void look_no_more(struct heap *heap, struct slab *slab) {
     if (slab->flags & SLAB_LONELY || slab->seldom != 0)

@@ -96,7 +96,7 @@ static void remote_retire(struct heap *heap, struct slab *slab) {
 
 void slab_push(struct slab *slab, uint32_t owner, void *block) {
     /* Before the push: after it, another thread may have retired the slab. */
-    struct heap *heap = heap_by_id(owner & ~(OWNER_SLOW | OWNER_STRICT));
+    struct heap *heap = heap_by_id(owner);
     uintptr_t offset = (uintptr_t)block & (SLAB_SIZE - 1), base = (uintptr_t)block - offset;
     uint32_t head = (uint32_t)offset / 16 + 1;
     uint64_t w = atomic_load_explicit(&slab->remote, memory_order_acquire), pushes;

@@ -239,11 +239,10 @@ static void share_no_more(struct heap *heap, struct slab *slab) {
     slab_label(slab)->list = (uintptr_t)slab;
     if (--set->sharers[slab->size_class] == 0)
         lead_no_more(heap, leader);
-    uint32_t live = (uint32_t)slab_live(slab);
     if (!(slab->flags & SLAB_LINKED))
         slab_look_in(slab, return_mark(slab) - home);
     else
-        slab_look_in(slab, live == 0 ? LOOK_EVERY : live);
+        slab_look_in(slab, look_when_empty(slab_live(slab)));
 }
 
 void share_end(struct heap *heap) {

@@ -439,7 +439,7 @@ void slab_settle(struct heap *heap, struct binset *set, struct slab *slab) {
         bin_link(set, slab, !(slab->flags & SLAB_SHARES));
     if (slab->flags & SLAB_CURRENT)
         live = look_after(heap, slab, (uint32_t)live);
-    slab_look_in(slab, live == 0 ? LOOK_EVERY : (uint32_t)live);
+    slab_look_in(slab, look_when_empty(live));
 }
 
 /* --- allocation's slow path ------------------------------------------------------------------------------- */
@@ -450,7 +450,7 @@ static RXP_NOINLINE bool slab_put_back(struct heap *heap, struct binset *set, st
 
     bin_clear_current(heap, set, slab);
     bin_link(set, slab, false);
-    slab_look_in(slab, live == 0 ? LOOK_EVERY : (uint32_t)live);
+    slab_look_in(slab, look_when_empty(live));
     return true;
 }
 

@@ -62,7 +62,7 @@ bool slab_refill(struct heap *heap, struct binset *set, unsigned class);
 void *slab_take_mixed(struct heap *heap, uint64_t alias, uint32_t account, enum class_layout layout,
                       unsigned class);
 
-/* A thread that does not own the slab gives back a block. `owner` is what the label says. */
+/* A thread that does not own the slab gives back a block. `owner` is the id of the slab's heap. */
 void slab_push(struct slab *slab, uint32_t owner, void *block);
 
 /* The account of a live block on a mixed slab; 0 for one that is free. */

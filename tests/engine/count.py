@@ -13,7 +13,7 @@ STATED = [
     ("own", "ExFreePool", 27, 0.5),
     ("mixed", "ExAllocatePoolWithTag", 46, 18),
     ("mixed", "ExFreePool", 41, 0.5),
-    ("remote", "ExFreePool", 96, 1),
+    ("remote", "ExFreePool", 95, 1),
 ]
 PAIRS = 256 * 2400
 
